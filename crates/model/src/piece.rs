@@ -60,7 +60,7 @@ impl PieceSet {
     pub fn full(len: u32) -> Self {
         let mut set = Self { len, held: len, words: vec![u64::MAX; (len as usize).div_ceil(64)] };
         if let Some(last) = set.words.last_mut()
-            && len % 64 != 0
+            && !len.is_multiple_of(64)
         {
             *last = (1 << (len % 64)) - 1;
         }
@@ -78,7 +78,7 @@ impl PieceSet {
             let bits = u64::from(byte.reverse_bits());
             set.words[i / 8] |= bits << (i % 8 * 8);
         }
-        if len % 64 != 0 && set.words.last().is_some_and(|last| last >> (len % 64) != 0) {
+        if !len.is_multiple_of(64) && set.words.last().is_some_and(|last| last >> (len % 64) != 0) {
             return Err(PieceSetError::SpareBits);
         }
         set.held = set.words.iter().map(|w| w.count_ones()).sum();
