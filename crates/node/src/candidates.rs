@@ -1,0 +1,134 @@
+//! The addresses of one swarm that could be dialled, and when to try which again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use model::bound::CANDIDATES_MAX;
+use model::{PeerId, Rng, Time};
+
+/// Addresses to dial, with what became of earlier tries.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates {
+    known: BTreeMap<SocketAddr, Candidate>,
+    banned: BTreeSet<SocketAddr>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    /// Tries in a row that led to nothing.
+    failures: u32,
+    try_at: Time,
+    busy: bool,
+    /// Who answered there last time: no second connection to the same peer.
+    peer_id: Option<PeerId>,
+}
+
+/// First pause after a failure; doubles each time.
+const RETRY_FIRST: Duration = Duration::from_secs(3);
+const RETRY_MAX: Duration = Duration::from_secs(120);
+
+/// After so many failures in a row an address is forgotten; the tracker may tell it again.
+const FAILURES_MAX: u32 = 8;
+
+impl Candidates {
+    /// True when the address is news.
+    pub(crate) fn add(&mut self, now: Time, addr: SocketAddr) -> bool {
+        let useless = addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast();
+        if useless || self.banned.contains(&addr) || self.known.contains_key(&addr) || self.known.len() >= CANDIDATES_MAX {
+            return false;
+        }
+        self.known.insert(addr, Candidate { failures: 0, try_at: now, busy: false, peer_id: None });
+        true
+    }
+
+    /// An address to dial now, by lot among those that are due; it is busy until told otherwise.
+    /// Also how many tries it is, this one included.
+    pub(crate) fn take(&mut self, now: Time, connected: &BTreeSet<PeerId>, rng: &mut Rng) -> Option<(SocketAddr, u32)> {
+        let due = |candidate: &Candidate| {
+            !candidate.busy && candidate.try_at <= now && candidate.peer_id.is_none_or(|id| !connected.contains(&id))
+        };
+        let ready: Vec<SocketAddr> = self.known.iter().filter(|(_, c)| due(c)).map(|(&addr, _)| addr).collect();
+        let addr = *rng.choose(&ready)?;
+        let candidate = self.known.get_mut(&addr)?;
+        candidate.busy = true;
+        Some((addr, candidate.failures + 1))
+    }
+
+    /// Somebody shook hands at this address.
+    pub(crate) fn answered(&mut self, addr: SocketAddr, peer_id: PeerId) {
+        if let Some(candidate) = self.known.get_mut(&addr) {
+            candidate.failures = 0;
+            candidate.peer_id = Some(peer_id);
+        }
+    }
+
+    /// The connection or the attempt is over. `useful` when it came to a handshake.
+    pub(crate) fn over(&mut self, now: Time, addr: SocketAddr, useful: bool) {
+        let Some(candidate) = self.known.get_mut(&addr) else { return };
+        candidate.busy = false;
+        candidate.failures = if useful { 1 } else { candidate.failures + 1 };
+        if candidate.failures > FAILURES_MAX {
+            self.known.remove(&addr);
+            return;
+        }
+        let pause = RETRY_FIRST * 2u32.pow(candidate.failures - 1);
+        candidate.try_at = now.after(pause.min(RETRY_MAX));
+        candidate.peer_id = candidate.peer_id.filter(|_| useful);
+    }
+
+    /// Never dial this again: banned, or ourselves.
+    pub(crate) fn ban(&mut self, addr: SocketAddr) {
+        self.known.remove(&addr);
+        self.banned.insert(addr);
+    }
+
+    /// When the next address is due that leads to nobody who is connected already.
+    pub(crate) fn wake(&self, connected: &BTreeSet<PeerId>) -> Option<Time> {
+        let open = |candidate: &&Candidate| !candidate.busy && candidate.peer_id.is_none_or(|id| !connected.contains(&id));
+        self.known.values().filter(open).map(|candidate| candidate.try_at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_address_is_tried_ever_less_often_and_then_forgotten() {
+        let (mut candidates, mut rng, nobody) = (Candidates::default(), Rng::from_seed(1), BTreeSet::new());
+        let addr = "127.0.0.2:1".parse().unwrap();
+        candidates.add(Time::ZERO, addr);
+        let mut tries = Vec::new();
+        let mut now = Time::ZERO;
+        while let Some((addr, attempt)) = candidates.take(now, &nobody, &mut rng) {
+            tries.push((now.as_micros() / 1_000_000, attempt));
+            candidates.over(now, addr, false);
+            now = candidates.wake(&nobody).unwrap_or(now);
+        }
+        assert_eq!(tries, [(0, 1), (3, 2), (9, 3), (21, 4), (45, 5), (93, 6), (189, 7), (309, 8), (429, 9)]);
+        assert!(candidates.add(now, addr), "forgotten, so it can be told anew");
+    }
+
+    #[test]
+    fn nobody_is_dialled_who_is_connected_already() {
+        let (mut candidates, mut rng) = (Candidates::default(), Rng::from_seed(1));
+        let (addr, id) = ("127.0.0.2:1".parse().unwrap(), PeerId([1; 20]));
+        candidates.add(Time::ZERO, addr);
+        candidates.take(Time::ZERO, &BTreeSet::new(), &mut rng).unwrap();
+        candidates.answered(addr, id);
+        candidates.over(Time::ZERO, addr, true);
+        let later = Time::from_secs(60);
+        assert_eq!(candidates.take(later, &BTreeSet::from([id]), &mut rng), None);
+        assert_eq!(candidates.take(later, &BTreeSet::new(), &mut rng), Some((addr, 2)));
+    }
+
+    #[test]
+    fn a_tracker_cannot_fill_the_memory_with_addresses() {
+        let mut candidates = Candidates::default();
+        let added = (1..=60_000u16).filter(|&port| candidates.add(Time::ZERO, ([10, 0, 0, 1], port).into())).count();
+        assert_eq!(added, CANDIDATES_MAX);
+        assert!(!candidates.add(Time::ZERO, ([0, 0, 0, 0], 1).into()));
+        assert!(!candidates.add(Time::ZERO, ([10, 0, 0, 2], 0).into()));
+    }
+}

@@ -1,0 +1,296 @@
+//! Opening, greeting and losing connections: whom to dial, whom to let in, which of two
+//! connections to the same peer to keep.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use events::{ClosedBy, Direction, Event, Remote, Source};
+use model::{InfoHash, PeerId, Time, Wake};
+use swarm::Introduction;
+use wire::{Handshake, Reserved};
+
+use crate::connection::{Connection, Stage};
+use crate::{Command, ConnId, Node, TorrentKey};
+
+/// A connection that has not shaken hands by then is closed.
+const GREETING_MAX: Duration = Duration::from_secs(20);
+
+/// Accepted connections that have not shaken hands yet, over all torrents.
+const STRANGERS_MAX: usize = 100;
+
+/// Two connections that came up this close were dialled by both sides without knowing of each other.
+const SAME_TIME: Duration = Duration::from_secs(3);
+
+/// Attempts under way at once for one torrent.
+const DIALLING_MAX: usize = 20;
+
+impl Node {
+    /// Somebody dialled us. `None` turns it away: close it.
+    pub fn handle_incoming(&mut self, now: Time, remote: SocketAddr) -> Option<ConnId> {
+        let conn = self.new_conn();
+        let strangers = self.connections.values().filter(|c| c.stage == Stage::Greeting).count();
+        let why = match () {
+            () if self.leaving.is_some() => Some("we are leaving"),
+            () if self.torrents.is_empty() => Some("no torrent is open here"),
+            () if strangers >= STRANGERS_MAX => Some("too many connections without a handshake"),
+            () => None,
+        };
+        if let Some(why) = why {
+            self.note(Event::Rejected { conn: conn.0, remote: Remote::Addr(remote), why: why.to_owned() });
+            return None;
+        }
+        self.connections.insert(conn, Connection::new(now, remote, Direction::In, None));
+        self.note(Event::Connected { conn: conn.0, remote: Remote::Addr(remote), direction: Direction::In });
+        self.settle(now);
+        Some(conn)
+    }
+
+    /// The attempt to dial succeeded or not; `Err` says why, for a person.
+    pub fn handle_dialled(&mut self, now: Time, conn: ConnId, result: Result<(), String>) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let (remote, key) = (connection.remote, connection.torrent);
+        match result {
+            Ok(()) => {
+                connection.stage = Stage::Greeting;
+                connection.since = now;
+                self.note(Event::Connected { conn: conn.0, remote: Remote::Addr(remote), direction: Direction::Out });
+                if let Some(key) = key {
+                    self.send_handshake(conn, key);
+                }
+            }
+            Err(why) => {
+                self.connections.remove(&conn);
+                self.note(Event::DialFailed { conn: conn.0, remote: Remote::Addr(remote), why });
+                if let Some(entry) = key.and_then(|key| self.torrents.get_mut(&key)) {
+                    entry.candidates.over(now, remote, false);
+                    entry.dial_at = Some(now);
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The connection ended without our doing.
+    pub fn handle_closed(&mut self, now: Time, conn: ConnId, by: ClosedBy, why: &str) {
+        self.gone(now, conn, by, why);
+        self.settle(now);
+    }
+
+    /// Forgets a connection and tells whom it concerns.
+    pub(crate) fn gone(&mut self, now: Time, conn: ConnId, by: ClosedBy, why: &str) {
+        let Some(connection) = self.connections.remove(&conn) else { return };
+        let (remote, why) = (connection.name(), why.to_owned());
+        self.note(Event::Closed { conn: conn.0, remote, by, why });
+        let Some(key) = connection.torrent else { return };
+        let joined = connection.peer_id().is_some();
+        if joined {
+            self.tell(now, key, |torrent, turn| torrent.handle_left(turn, conn));
+        }
+        if let Some(entry) = self.torrents.get_mut(&key) {
+            if connection.direction == Direction::Out {
+                entry.candidates.over(now, connection.remote, joined);
+            }
+            entry.dial_at = Some(now);
+        }
+    }
+
+    // ---- dialling ----
+
+    /// Dials addresses that are due, as far as there is room.
+    pub(crate) fn dial_more(&mut self, now: Time) {
+        let keys: Vec<TorrentKey> = self.torrents.keys().copied().collect();
+        for key in keys {
+            self.dial_for(now, key);
+        }
+    }
+
+    fn dial_for(&mut self, now: Time, key: TorrentKey) {
+        let Some(entry) = self.torrents.get_mut(&key) else { return };
+        if entry.dial_at.is_none_or(|at| at > now) {
+            return;
+        }
+        entry.dial_at = None;
+        if !entry.ready || entry.torrent.is_halted() {
+            return; // becoming ready asks again
+        }
+        let connected: BTreeSet<PeerId> =
+            self.connections.values().filter(|c| c.torrent == Some(key)).filter_map(Connection::peer_id).collect();
+        loop {
+            let room = self.has_room_to_dial(key);
+            let Some(entry) = self.torrents.get_mut(&key) else { return };
+            if !room {
+                return; // a connection that ends asks again
+            }
+            let Some((addr, attempt)) = entry.candidates.take(now, &connected, &mut self.rng) else {
+                entry.dial_at = entry.candidates.wake(&connected);
+                return;
+            };
+            let conn = self.new_conn();
+            self.connections.insert(conn, Connection::new(now, addr, Direction::Out, Some(key)));
+            self.note(Event::Dialled { conn: conn.0, remote: Remote::Addr(addr), attempt });
+            self.command(Command::Dial { conn, addr });
+        }
+    }
+
+    fn has_room_to_dial(&self, key: TorrentKey) -> bool {
+        let of_torrent = || self.connections.values().filter(|c| c.torrent == Some(key));
+        let dialling = of_torrent().filter(|c| c.stage == Stage::Dialling).count();
+        dialling < DIALLING_MAX && of_torrent().count() < self.config.connections_max
+    }
+
+    fn new_conn(&mut self) -> ConnId {
+        self.next_conn += 1;
+        ConnId(self.next_conn - 1)
+    }
+
+    // ---- the handshake ----
+
+    fn send_handshake(&mut self, conn: ConnId, key: TorrentKey) {
+        let Some(entry) = self.torrents.get(&key) else { return };
+        let info_hash = entry.torrent.info_hash();
+        let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: self.config.peer_id };
+        self.send_bytes(conn, &handshake.encode());
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let (remote, reserved) = (connection.name(), names(handshake.reserved));
+        self.note(Event::HandshakeSent { conn: conn.0, remote, info_hash, reserved });
+    }
+
+    /// Looks for their handshake; false when more bytes are wanted or the connection is over.
+    pub(crate) fn greet(&mut self, now: Time, conn: ConnId, buf: &mut BytesMut) -> bool {
+        let theirs = match Handshake::decode(buf) {
+            Ok(Some(handshake)) => handshake,
+            Ok(None) => return false,
+            Err(error) => {
+                self.broke_rules(now, conn, &error.to_string());
+                return false;
+            }
+        };
+        let Some(connection) = self.connections.get(&conn) else { return false };
+        let (remote, direction) = (connection.remote, connection.direction);
+        let Handshake { reserved, info_hash, peer_id } = theirs;
+        self.note(Event::HandshakeReceived {
+            conn: conn.0,
+            remote: Remote::Addr(remote),
+            info_hash,
+            peer_id,
+            client: peer_id.client(),
+            reserved: names(reserved),
+        });
+        let key = match self.admit(conn, direction, info_hash, peer_id) {
+            Ok(key) => key,
+            Err(why) => {
+                self.turn_away(now, conn, why);
+                return false;
+            }
+        };
+        if let Some(rival) = self.connection_to(key, peer_id)
+            && !self.prefer_over(now, conn, rival, peer_id)
+        {
+            return false;
+        }
+        if direction == Direction::In {
+            self.send_handshake(conn, key);
+            self.note(Event::PeerFound { remote: Remote::Addr(remote), source: Source::Incoming });
+        }
+        self.seat(now, conn, key, theirs);
+        true
+    }
+
+    /// May this peer join, and in which torrent?
+    fn admit(&self, conn: ConnId, direction: Direction, info_hash: InfoHash, peer_id: PeerId) -> Result<TorrentKey, String> {
+        let dialled_for = self.connections.get(&conn).and_then(|connection| connection.torrent);
+        let key = self.key_of(info_hash).ok_or_else(|| format!("no torrent {info_hash} here"))?;
+        if direction == Direction::Out && dialled_for != Some(key) {
+            return Err(format!("answered for another torrent, {info_hash}"));
+        }
+        let Some(entry) = self.torrents.get(&key) else { return Err("no such torrent".to_owned()) };
+        let others = self.connections.values().filter(|c| c.torrent == Some(key)).count();
+        if peer_id == self.config.peer_id {
+            return Err("it is ourselves".to_owned());
+        }
+        if entry.banned.contains(&peer_id) {
+            return Err("banned".to_owned());
+        }
+        if entry.torrent.is_halted() {
+            return Err("our torrent stopped".to_owned());
+        }
+        if direction == Direction::In && others >= self.config.connections_max {
+            return Err(format!("{others} connections are enough"));
+        }
+        Ok(key)
+    }
+
+    fn turn_away(&mut self, now: Time, conn: ConnId, why: String) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let (remote, direction, key) = (connection.remote, connection.direction, connection.torrent);
+        self.note(Event::Rejected { conn: conn.0, remote: Remote::Addr(remote), why: why.clone() });
+        if why == "it is ourselves"
+            && direction == Direction::Out
+            && let Some(entry) = key.and_then(|key| self.torrents.get_mut(&key))
+        {
+            entry.candidates.ban(remote);
+        }
+        self.close(now, conn, ClosedBy::Us, &why);
+    }
+
+    fn connection_to(&self, key: TorrentKey, peer_id: PeerId) -> Option<ConnId> {
+        let same = |c: &Connection| c.torrent == Some(key) && c.peer_id() == Some(peer_id);
+        self.connections.iter().find(|(_, c)| same(c)).map(|(&conn, _)| conn)
+    }
+
+    /// Two connections to one peer. One that works is kept; when both sides dialled at the same time,
+    /// both must keep the same one: what the peer with the lower id dialled. True when the new one stays.
+    fn prefer_over(&mut self, now: Time, new: ConnId, old: ConnId, peer_id: PeerId) -> bool {
+        let (Some(new_one), Some(old_one)) = (self.connections.get(&new), self.connections.get(&old)) else {
+            return true;
+        };
+        let at_the_same_time = now.since(old_one.since) < SAME_TIME && new_one.direction != old_one.direction;
+        let lower_ones = if self.config.peer_id < peer_id { Direction::Out } else { Direction::In };
+        let keep_new = at_the_same_time && new_one.direction == lower_ones;
+        let loser = if keep_new { old } else { new };
+        if let Some(connection) = self.connections.get(&loser)
+            && connection.direction == Direction::Out
+            && let Some(entry) = connection.torrent.and_then(|key| self.torrents.get_mut(&key))
+        {
+            entry.candidates.answered(connection.remote, peer_id);
+        }
+        self.close(now, loser, ClosedBy::Us, "a second connection to the same peer");
+        keep_new
+    }
+
+    /// Hands the connection over to its torrent.
+    fn seat(&mut self, now: Time, conn: ConnId, key: TorrentKey, theirs: Handshake) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.stage = Stage::Joined { peer_id: theirs.peer_id };
+        connection.torrent = Some(key);
+        let remote = connection.remote;
+        let listen = (connection.direction == Direction::Out).then_some(remote);
+        if let (Some(addr), Some(entry)) = (listen, self.torrents.get_mut(&key)) {
+            entry.candidates.answered(addr, theirs.peer_id);
+        }
+        let intro = Introduction { conn, remote, listen, peer_id: theirs.peer_id, reserved: theirs.reserved };
+        self.tell(now, key, |torrent, turn| torrent.handle_joined(turn, intro));
+    }
+
+    // ---- strangers ----
+
+    pub(crate) fn greeting_wake(&self) -> Option<Wake> {
+        let strangers = self.connections.values().filter(|c| c.stage == Stage::Greeting);
+        let since = strangers.map(|c| c.since).min()?;
+        Some(Wake { at: since.after(GREETING_MAX), why: "a handshake is overdue" })
+    }
+
+    pub(crate) fn close_silent_strangers(&mut self, now: Time) {
+        let overdue = |c: &Connection| c.stage == Stage::Greeting && now.since(c.since) >= GREETING_MAX;
+        let silent: Vec<ConnId> = self.connections.iter().filter(|(_, c)| overdue(c)).map(|(&conn, _)| conn).collect();
+        for conn in silent {
+            self.close(now, conn, ClosedBy::Us, "no handshake for 20 seconds");
+        }
+    }
+}
+
+fn names(reserved: Reserved) -> Vec<String> {
+    reserved.names().into_iter().map(str::to_owned).collect()
+}
