@@ -1,0 +1,65 @@
+//! Chores of this repository: `cargo xtask tidy` proves what the design promises about the crates;
+//! `cargo xtask check` runs what CI runs before the tests; `cargo xtask bench …` measures.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+mod bench;
+mod tidy;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  tidy        crate directions, no clock, socket or hash order in the core, equal clippy files
+  check       formatting, clippy, docs, tidy, and the core built for wasm32
+  bench peer  one seeder to one leecher over loopback, beside other clients [--size MiB] [--runs N]
+
+Examples:
+  cargo xtask tidy
+  cargo xtask bench peer --size 1024 --runs 3
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match args.as_slice() {
+        ["tidy"] => tidy::run(),
+        ["check"] => check(),
+        ["bench", "peer", rest @ ..] => bench::peer(rest),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check() -> Result<()> {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    tidy::run()?;
+    let mut wasm = vec!["check", "--target", "wasm32-unknown-unknown"];
+    let core: Vec<String> = tidy::CORE.iter().flat_map(|name| ["-p".to_owned(), tidy::package(name)]).collect();
+    wasm.extend(core.iter().map(String::as_str));
+    cargo(&wasm)
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    println!("+ cargo {}", args.join(" "));
+    let status = Command::new(env!("CARGO")).args(args).status().context("failed to start cargo")?;
+    if !status.success() {
+        bail!("cargo {} failed", args.join(" "));
+    }
+    Ok(())
+}
