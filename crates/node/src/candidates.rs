@@ -35,7 +35,11 @@ impl Candidates {
     /// True when the address is news.
     pub(crate) fn add(&mut self, now: Time, addr: SocketAddr) -> bool {
         let useless = addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast();
-        if useless || self.banned.contains(&addr) || self.known.contains_key(&addr) || self.known.len() >= CANDIDATES_MAX {
+        if useless
+            || self.banned.contains(&addr)
+            || self.known.contains_key(&addr)
+            || self.known.len() >= CANDIDATES_MAX
+        {
             return false;
         }
         self.known.insert(addr, Candidate { failures: 0, try_at: now, busy: false, peer_id: None });
@@ -85,7 +89,8 @@ impl Candidates {
 
     /// When the next address is due that leads to nobody who is connected already.
     pub(crate) fn wake(&self, connected: &BTreeSet<PeerId>) -> Option<Time> {
-        let open = |candidate: &&Candidate| !candidate.busy && candidate.peer_id.is_none_or(|id| !connected.contains(&id));
+        let open =
+            |candidate: &&Candidate| !candidate.busy && candidate.peer_id.is_none_or(|id| !connected.contains(&id));
         self.known.values().filter(open).map(|candidate| candidate.try_at).min()
     }
 }

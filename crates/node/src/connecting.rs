@@ -181,7 +181,7 @@ impl Node {
         let key = match self.admit(conn, direction, info_hash, peer_id) {
             Ok(key) => key,
             Err(why) => {
-                self.turn_away(now, conn, why);
+                self.turn_away(now, conn, &why);
                 return false;
             }
         };
@@ -199,7 +199,13 @@ impl Node {
     }
 
     /// May this peer join, and in which torrent?
-    fn admit(&self, conn: ConnId, direction: Direction, info_hash: InfoHash, peer_id: PeerId) -> Result<TorrentKey, String> {
+    fn admit(
+        &self,
+        conn: ConnId,
+        direction: Direction,
+        info_hash: InfoHash,
+        peer_id: PeerId,
+    ) -> Result<TorrentKey, String> {
         let dialled_for = self.connections.get(&conn).and_then(|connection| connection.torrent);
         let key = self.key_of(info_hash).ok_or_else(|| format!("no torrent {info_hash} here"))?;
         if direction == Direction::Out && dialled_for != Some(key) {
@@ -222,17 +228,17 @@ impl Node {
         Ok(key)
     }
 
-    fn turn_away(&mut self, now: Time, conn: ConnId, why: String) {
+    fn turn_away(&mut self, now: Time, conn: ConnId, why: &str) {
         let Some(connection) = self.connections.get(&conn) else { return };
         let (remote, direction, key) = (connection.remote, connection.direction, connection.torrent);
-        self.note(Event::Rejected { conn: conn.0, remote: Remote::Addr(remote), why: why.clone() });
+        self.note(Event::Rejected { conn: conn.0, remote: Remote::Addr(remote), why: why.to_owned() });
         if why == "it is ourselves"
             && direction == Direction::Out
             && let Some(entry) = key.and_then(|key| self.torrents.get_mut(&key))
         {
             entry.candidates.ban(remote);
         }
-        self.close(now, conn, ClosedBy::Us, &why);
+        self.close(now, conn, ClosedBy::Us, why);
     }
 
     fn connection_to(&self, key: TorrentKey, peer_id: PeerId) -> Option<ConnId> {

@@ -29,7 +29,9 @@ pub(crate) enum Stage {
     Dialling,
     /// Connected; their handshake is awaited.
     Greeting,
-    Joined { peer_id: PeerId },
+    Joined {
+        peer_id: PeerId,
+    },
 }
 
 impl Connection {
@@ -38,7 +40,16 @@ impl Connection {
             Direction::Out => Stage::Dialling,
             Direction::In => Stage::Greeting,
         };
-        Self { remote, direction, torrent, stage, since: now, decoder: Decoder::new(), outbox: BytesMut::new(), unsent: 0 }
+        Self {
+            remote,
+            direction,
+            torrent,
+            stage,
+            since: now,
+            decoder: Decoder::new(),
+            outbox: BytesMut::new(),
+            unsent: 0,
+        }
     }
 
     pub(crate) fn name(&self) -> Remote {

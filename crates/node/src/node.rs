@@ -323,11 +323,15 @@ impl Node {
                 TorrentCommand::Event(event) => self.note(event),
                 TorrentCommand::Known(info) => self.out.push_back(Command::Open { torrent: key, info }),
                 TorrentCommand::Ready => self.ready(now, key),
-                TorrentCommand::Completed => self.announce(now, key, |announcer, now, facts| announcer.completed(now, facts)),
+                TorrentCommand::Completed => {
+                    self.announce(now, key, |announcer, now, facts| announcer.completed(now, facts));
+                }
                 TorrentCommand::Found(addrs) => self.found(now, key, addrs, Source::Pex),
                 TorrentCommand::Listens { peer_id, addr } => self.listens(now, key, peer_id, addr),
                 TorrentCommand::Ban { peer_id, listen } => self.ban(key, peer_id, listen),
-                TorrentCommand::Halt { .. } => self.announce(now, key, |announcer, now, facts| announcer.stop(now, facts)),
+                TorrentCommand::Halt { .. } => {
+                    self.announce(now, key, |announcer, now, facts| announcer.stop(now, facts));
+                }
             }
         }
     }

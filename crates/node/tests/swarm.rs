@@ -75,7 +75,9 @@ fn two_who_know_only_the_magnet_link_learn_from_each_other_through_pex() {
     }
     table.run_for(MINUTE);
     let introduced = |name: &str, other: &str| {
-        table.events(name).any(|e| matches!(e, Event::PeerFound { remote, source: events::Source::Pex } if *remote == other.into()))
+        table
+            .events(name)
+            .any(|e| matches!(e, Event::PeerFound { remote, source: events::Source::Pex } if *remote == other.into()))
     };
     assert!(introduced("a", "b") || introduced("b", "a"));
 }
@@ -307,7 +309,8 @@ fn a_working_connection_is_not_given_up_for_a_second_one() {
     table.run_for(Duration::from_secs(4));
     let before = table.log.len();
     table.run_for(Duration::from_secs(10)); // peers tell each other of peers meanwhile
-    let lost: Vec<_> = table.log[before..].iter().filter(|record| matches!(record.event, Event::Closed { .. })).collect();
+    let lost: Vec<_> =
+        table.log[before..].iter().filter(|record| matches!(record.event, Event::Closed { .. })).collect();
     assert!(lost.is_empty(), "{lost:?}");
 }
 

@@ -183,7 +183,8 @@ impl Choker {
                 decision.unchokes.push((*earner, UnchokeSlot::Regular, why));
             }
         }
-        let others = || ranked.iter().copied().filter(|r| wants(r.peer) && !earners.iter().any(|e| e.peer.conn == r.peer.conn));
+        let others =
+            || ranked.iter().copied().filter(|r| wants(r.peer) && !earners.iter().any(|e| e.peer.conn == r.peer.conn));
         let with = |slot| others().filter(move |r| r.peer.unchoked == slot).collect::<Vec<Ranked<'a>>>();
         let (choked, fallen) = (with(None), with(Some(UnchokeSlot::Regular)));
         let mut holders = with(Some(UnchokeSlot::Optimistic));

@@ -162,6 +162,7 @@ impl Picker {
     pub fn pick(&mut self, conn: ConnId, theirs: &PieceSet, want: usize, rng: &mut Rng) -> Vec<Pick> {
         let mut picks = Vec::new();
         while picks.len() < want {
+            let before = picks.len();
             if let Some(piece) = self.begun_for(conn, theirs) {
                 self.take_free(conn, piece, want, None, &mut picks);
             } else if let Some((piece, strategy, why)) = self.draw_new(theirs, rng) {
@@ -170,6 +171,7 @@ impl Picker {
             } else {
                 break;
             }
+            assert!(picks.len() > before, "an open piece without a free block");
         }
         if picks.len() < want && self.endgame() {
             self.take_asked(conn, theirs, want, rng, &mut picks);
@@ -217,6 +219,16 @@ impl Picker {
             self.give_back(conn, block);
         }
         lost
+    }
+
+    /// All requests to `conn` have waited for too long: others may be asked for the blocks. Should some
+    /// come after all while they are missing, they are welcome. Returns them in the order they were made.
+    pub fn timed_out(&mut self, conn: ConnId) -> Vec<Block> {
+        let late = self.requests.to(conn);
+        for &block in &late {
+            self.released(conn, block);
+        }
+        late
     }
 
     /// Requests in flight to `conn`.
@@ -366,7 +378,8 @@ impl Picker {
     fn take_asked(&mut self, conn: ConnId, theirs: &PieceSet, want: usize, rng: &mut Rng, picks: &mut Vec<Pick>) {
         let room = ENDGAME_IN_FLIGHT.saturating_sub(self.requests.in_flight(conn));
         let want = want.min(picks.len() + room);
-        let usable = |(&piece, partial): (&PieceIndex, &Partial)| (theirs.has(piece) && partial.shared()).then_some(piece);
+        let usable =
+            |(&piece, partial): (&PieceIndex, &Partial)| (theirs.has(piece) && partial.shared()).then_some(piece);
         let mut pieces: Vec<PieceIndex> = self.begun.iter().filter_map(usable).collect();
         if picks.len() >= want || pieces.is_empty() {
             return;

@@ -42,12 +42,13 @@ fn snubbed_by_a_peer_we_take_its_slot_at_the_next_round() {
     hall.peers[0].snubbing_us = true;
     let verdicts = hall.round();
     assert_eq!(why(&verdicts, 0), "snubbing us: no block for a minute");
+    assert!(matches!(verdicts[0], Verdict::Choke { rank: 3, .. }), "who snubs us ranks last");
     assert_eq!((hall.holders(Regular), hall.holders(Optimistic)), (vec![1], vec![2]));
 }
 
 #[test]
 fn a_snubber_may_come_back_by_lot() {
-    let mut hall = Hall::new(2, 1).sending(&[400, 10]);
+    let mut hall = Hall::new(3, 1).sending(&[400, 10]);
     hall.peers[0].snubbing_us = true;
     hall.round();
     assert_eq!((hall.holders(Regular), hall.holders(Optimistic)), (vec![1], vec![0]));
@@ -240,6 +241,16 @@ fn at_a_seeder_a_slow_peers_turn_ends_after_a_minute() {
     hall.round();
     let changes: Vec<usize> = (0..6).map(|_| hall.round().len()).collect();
     assert_eq!(changes, [0, 0, 0, 0, 0, 2]);
+}
+
+#[test]
+fn at_a_seeder_an_unfinished_turn_goes_on_however_much_was_sent() {
+    let mut hall = Hall::new(2, 1).sending(&[0, 0, 0]).holding(&[Some(Regular), Some(Regular)]).seeding();
+    hall.now = Time::from_secs(60);
+    hall.peers[1].unchoked_at = Some(Time::from_secs(50));
+    hall.peers[1].sent_since_unchoke = ByteCount(1 << 20);
+    hall.round();
+    assert_eq!(hall.holders(Regular), [1, 2]);
 }
 
 #[test]

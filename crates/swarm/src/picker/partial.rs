@@ -161,7 +161,8 @@ impl Partial {
 
     /// Blocks that are there, and from whom.
     pub(super) fn senders(&self) -> impl Iterator<Item = (usize, ConnId)> + '_ {
-        let sender = |(i, state): (usize, &State)| if let State::Arrived(conn) = state { Some((i, *conn)) } else { None };
+        let sender =
+            |(i, state): (usize, &State)| if let State::Arrived(conn) = state { Some((i, *conn)) } else { None };
         self.blocks.iter().enumerate().filter_map(sender)
     }
 }

@@ -70,6 +70,11 @@ impl Requests {
         asked.in_flight.into()
     }
 
+    /// What is in flight to a peer, in the order it was asked for.
+    pub(super) fn to(&self, conn: ConnId) -> Vec<Block> {
+        self.by_conn.get(&conn).map_or_else(Vec::new, |asked| asked.in_flight.iter().copied().collect())
+    }
+
     pub(super) fn in_flight(&self, conn: ConnId) -> usize {
         self.by_conn.get(&conn).map_or(0, |asked| asked.in_flight.len())
     }

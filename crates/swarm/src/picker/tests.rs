@@ -234,6 +234,16 @@ fn a_peer_that_goes_gives_all_its_blocks_back_in_the_order_they_were_asked() {
 }
 
 #[test]
+fn a_slow_peers_blocks_may_be_asked_elsewhere_and_are_welcome_when_they_come() {
+    let mut scene = Scene::new("x x x x aAA. -", "222221");
+    assert_eq!(scene.picker.timed_out(conn('a')), [block(4, 1), block(4, 2)]);
+    assert_eq!(scene.pick('b', "....x.", 1), "x x x x a#.. -");
+    assert_eq!(scene.receive('a', 4, 1), Arrival::New { piece_done: false, cancel: vec![conn('b')] });
+    assert_eq!(scene.receive('a', 4, 2), Arrival::New { piece_done: false, cancel: vec![] });
+    assert_eq!(scene.picture(), "x x x x aaa. -");
+}
+
+#[test]
 fn a_piece_of_which_nothing_came_takes_its_place_by_rarity_again() {
     let mut scene = Scene::new("x x x x A... - -", "2222311");
     scene.picker.released(conn('a'), block(4, 0));
@@ -482,7 +492,7 @@ impl Storm {
             3..6 => self.deliver(conn, luck),
             6 => self.gain(conn, PieceIndex(luck as u32 % Self::PIECES)),
             7 => self.lose(conn, luck),
-            8 if luck % 4 == 0 => self.leave(conn),
+            8 if luck.is_multiple_of(4) => self.leave(conn),
             8 => self.deliver_late(conn, luck),
             _ => self.judge(luck),
         }
@@ -603,8 +613,9 @@ impl Storm {
             return self.picker.reopen(piece);
         }
         let Some(piece) = self.whole.pop_first() else { return };
-        let senders: Vec<(Block, ConnId)> = self.there.iter().filter(|t| t.0.piece == piece).map(|(b, c)| (*b, *c)).collect();
-        if luck % 3 > 0 {
+        let senders: Vec<(Block, ConnId)> =
+            self.there.iter().filter(|t| t.0.piece == piece).map(|(b, c)| (*b, *c)).collect();
+        if !luck.is_multiple_of(3) {
             let sent: u32 = self.picker.contributors(piece).iter().map(|c| c.1).sum();
             assert_eq!(sent, self.picker.piece_size(piece));
             return self.picker.verified(piece);

@@ -310,12 +310,7 @@ impl Torrent {
         }
     }
 
-    pub(super) fn judge_piece(
-        &mut self,
-        turn: &mut Turn<'_>,
-        piece: PieceIndex,
-        result: Result<[u8; 20], DiskError>,
-    ) {
+    pub(super) fn judge_piece(&mut self, turn: &mut Turn<'_>, piece: PieceIndex, result: Result<[u8; 20], DiskError>) {
         let Some(info) = &self.info else { return };
         match result {
             Ok(hash) if hash == info.piece_hash(piece) => self.piece_verified(turn, piece),
@@ -353,6 +348,7 @@ impl Torrent {
         let bytes = self.info.as_ref().map_or(ByteCount::ZERO, |info| info.total_length());
         self.note(Event::Complete { bytes, downloaded: self.downloaded, uploaded: self.uploaded });
         self.out.push_back(TorrentCommand::Completed);
+        self.tell_upload_only();
     }
 
     fn piece_failed(&mut self, turn: &mut Turn<'_>, piece: PieceIndex) {
@@ -367,7 +363,7 @@ impl Torrent {
             blocks.into_iter().filter_map(|(block, conn)| Some((block, self.culprit(conn)?))).collect();
         match self.inquest.open(piece, senders) {
             Judgement::Guilty(culprit) => {
-                self.ban(culprit, format!("sent all of piece {piece}, which does not match its hash"));
+                self.ban(culprit, &format!("sent all of piece {piece}, which does not match its hash"));
                 self.reopen(turn, piece);
             }
             Judgement::ReadBack(blocks) => {
@@ -396,7 +392,7 @@ impl Torrent {
         let verified = matches!(&self.stage, Stage::Active(picker) if picker.have().has(block.piece));
         if verified {
             for culprit in self.inquest.compare(block, &data) {
-                self.ban(culprit, format!("sent false bytes in piece {}", block.piece));
+                self.ban(culprit, &format!("sent false bytes in piece {}", block.piece));
             }
         } else if self.inquest.evidence(block, &data) {
             self.reopen(turn, block.piece);
@@ -405,10 +401,7 @@ impl Torrent {
 }
 
 /// The pieces a choking peer still serves us; `None` when there are none.
-fn fast_pieces(
-    theirs: &model::PieceSet,
-    allowed: &std::collections::BTreeSet<PieceIndex>,
-) -> Option<model::PieceSet> {
+fn fast_pieces(theirs: &model::PieceSet, allowed: &std::collections::BTreeSet<PieceIndex>) -> Option<model::PieceSet> {
     let mut set = model::PieceSet::empty(theirs.len());
     for &piece in allowed {
         if theirs.has(piece) {
@@ -417,4 +410,3 @@ fn fast_pieces(
     }
     (!set.is_empty()).then_some(set)
 }
-

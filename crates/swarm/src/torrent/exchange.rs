@@ -9,9 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use events::Event;
 use metainfo::Info;
-use model::bound::{METADATA_BYTES_MAX, PEERS_PER_MESSAGE_MAX};
 use model::Time;
-use wire::{ExtensionHandshake, Message, MetadataMessage, Pex, PexFlags, PexPeer, ids};
+use model::bound::{METADATA_BYTES_MAX, PEERS_PER_MESSAGE_MAX};
+use wire::{ExtensionHandshake, Message, MetadataMessage, Pex, PexFlags, PexPeer, UploadOnly, ids};
 
 use super::upload::REQUESTS_MAX;
 use super::{Stage, Torrent, TorrentCommand, Turn};
@@ -27,7 +27,10 @@ const PEX_INTERVAL: Duration = Duration::from_secs(60);
 
 impl Torrent {
     pub(super) fn send_extension_handshake(&mut self, intro: Introduction) {
-        let mut messages = BTreeMap::from([(ids::UT_METADATA_NAME.to_owned(), ids::UT_METADATA)]);
+        let mut messages = BTreeMap::from([
+            (ids::UT_METADATA_NAME.to_owned(), ids::UT_METADATA),
+            (ids::UPLOAD_ONLY_NAME.to_owned(), ids::UPLOAD_ONLY),
+        ]);
         if self.tells_peers() {
             messages.insert(ids::UT_PEX_NAME.to_owned(), ids::UT_PEX);
         }
@@ -63,11 +66,12 @@ impl Torrent {
         self.info.as_ref().map_or(0, |info| (info.raw().len() as u32).div_ceil(PART_BYTES) * 2)
     }
 
-    pub(super) fn extended(&mut self, turn: &mut Turn<'_>, conn: ConnId, id: u8, payload: Bytes) {
+    pub(super) fn extended(&mut self, turn: &mut Turn<'_>, conn: ConnId, id: u8, payload: &Bytes) {
         let understood = match id {
-            ids::HANDSHAKE => self.extension_handshake(turn, conn, &payload),
-            ids::UT_METADATA => self.metadata_message(turn, conn, payload.clone()),
-            ids::UT_PEX if self.tells_peers() => self.pex_message(conn, &payload),
+            ids::HANDSHAKE => self.extension_handshake(turn, conn, payload),
+            ids::UT_METADATA => self.metadata_message(turn, conn, payload),
+            ids::UPLOAD_ONLY => self.upload_only_message(turn, conn, payload),
+            ids::UT_PEX if self.tells_peers() => self.pex_message(conn, payload),
             _ => false,
         };
         if !understood {
@@ -112,6 +116,29 @@ impl Torrent {
         true
     }
 
+    // ---- BEP 21 ----
+
+    fn upload_only_message(&mut self, turn: &mut Turn<'_>, conn: ConnId, payload: &[u8]) -> bool {
+        let Ok(UploadOnly(upload_only)) = UploadOnly::decode(payload) else { return false };
+        if let Some(peer) = self.peers.get_mut(&conn) {
+            peer.upload_only = upload_only;
+        }
+        self.update_interest(turn, conn);
+        true
+    }
+
+    /// Tells everybody who listens for it that we only upload from here on.
+    pub(super) fn tell_upload_only(&mut self) {
+        let listeners: Vec<(ConnId, u8)> = self
+            .peers
+            .iter()
+            .filter_map(|(&conn, peer)| Some((conn, peer.extension(ids::UPLOAD_ONLY_NAME)?)))
+            .collect();
+        for (conn, id) in listeners {
+            self.send(conn, Message::Extended { id, payload: UploadOnly(true).encode() });
+        }
+    }
+
     // ---- BEP 9 ----
 
     /// Asks whoever has it for parts of the info dictionary that are missing.
@@ -132,10 +159,10 @@ impl Torrent {
         }
     }
 
-    fn metadata_message(&mut self, turn: &mut Turn<'_>, conn: ConnId, payload: Bytes) -> bool {
-        match MetadataMessage::decode(payload) {
+    fn metadata_message(&mut self, turn: &mut Turn<'_>, conn: ConnId, payload: &Bytes) -> bool {
+        match MetadataMessage::decode(payload.clone()) {
             Ok(MetadataMessage::Request { piece }) => self.metadata_asked(conn, piece),
-            Ok(MetadataMessage::Data { piece, data, .. }) => self.metadata_data(turn, conn, piece, data),
+            Ok(MetadataMessage::Data { piece, data, .. }) => self.metadata_data(turn, conn, piece, &data),
             Ok(MetadataMessage::Reject { .. }) => {
                 if let Stage::Fetching(fetch) = &mut self.stage {
                     fetch.refused(conn);
@@ -165,9 +192,10 @@ impl Torrent {
         self.send(conn, Message::Extended { id, payload: answer.encode() });
     }
 
-    fn metadata_data(&mut self, turn: &mut Turn<'_>, conn: ConnId, part: u32, data: Bytes) {
+    fn metadata_data(&mut self, turn: &mut Turn<'_>, conn: ConnId, part: u32, data: &Bytes) {
         let Stage::Fetching(fetch) = &mut self.stage else { return };
-        match fetch.received(conn, part, data) {
+        // A copy: the part is kept, and must not keep the whole receive buffer with it.
+        match fetch.received(conn, part, Bytes::copy_from_slice(data)) {
             Outcome::More | Outcome::Unwanted => {}
             Outcome::Whole(raw) => return self.metadata_complete(raw),
             Outcome::Wrong(senders) => {
@@ -176,7 +204,7 @@ impl Torrent {
                 if let [single] = senders[..]
                     && let Some(culprit) = self.culprit(single)
                 {
-                    self.ban(culprit, "sent a false info dictionary".to_owned());
+                    self.ban(culprit, "sent a false info dictionary");
                 }
             }
         }

@@ -28,7 +28,8 @@ impl Torrent {
             Message::Interested => self.peer_wants(turn, conn, true),
             Message::NotInterested => self.peer_wants(turn, conn, false),
             Message::Have(piece) => self.has_piece(turn, conn, piece),
-            Message::Bitfield(bytes) => self.claims(turn, conn, Claim::Bitfield(bytes)),
+            // A copy: it may be kept, and must not keep the whole receive buffer with it.
+            Message::Bitfield(bytes) => self.claims(turn, conn, Claim::Bitfield(Bytes::copy_from_slice(&bytes))),
             Message::HaveAll => self.claims(turn, conn, Claim::All),
             Message::HaveNone => self.claims(turn, conn, Claim::None),
             Message::Request(block) => self.asked_for(turn, conn, block),
@@ -39,7 +40,7 @@ impl Torrent {
             }
             Message::Reject(block) => self.rejected_by(turn, conn, block),
             Message::AllowedFast(piece) => self.allowed_fast_by(turn, conn, piece),
-            Message::Extended { id, payload } => self.extended(turn, conn, id, payload),
+            Message::Extended { id, payload } => self.extended(turn, conn, id, &payload),
             Message::Unknown { id, payload } => self.unknown(conn, id, &payload),
         }
     }

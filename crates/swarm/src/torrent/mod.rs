@@ -28,10 +28,20 @@ use crate::{Choker, ChokerConfig, ConnId, DiskDone, DiskError, DiskOp, Persona, 
 /// What a torrent wants done. The node carries it out or passes it on.
 #[derive(Debug)]
 pub enum TorrentCommand {
-    Send { conn: ConnId, message: Message },
+    Send {
+        conn: ConnId,
+        message: Message,
+    },
     /// A piece message, its payload not copied.
-    SendBlock { conn: ConnId, block: Block, data: Bytes },
-    Close { conn: ConnId, why: String },
+    SendBlock {
+        conn: ConnId,
+        block: Block,
+        data: Bytes,
+    },
+    Close {
+        conn: ConnId,
+        why: String,
+    },
     Disk(DiskOp),
     Event(Event),
     /// The info dictionary is known: its storage can be opened. Comes before any disk operation.
@@ -43,11 +53,19 @@ pub enum TorrentCommand {
     /// Addresses that another peer told (BEP 11).
     Found(Vec<SocketAddr>),
     /// A peer that dialled us says where it can be dialled itself (BEP 10, `p`).
-    Listens { peer_id: PeerId, addr: SocketAddr },
+    Listens {
+        peer_id: PeerId,
+        addr: SocketAddr,
+    },
     /// Never again.
-    Ban { peer_id: PeerId, listen: Option<SocketAddr> },
+    Ban {
+        peer_id: PeerId,
+        listen: Option<SocketAddr>,
+    },
     /// The torrent can't go on.
-    Halt { why: String },
+    Halt {
+        why: String,
+    },
 }
 
 /// What comes from outside with each fact: the time, chance, and the node's limits.
@@ -531,13 +549,13 @@ impl Torrent {
         Some(Culprit(self.culprits.len() - 1))
     }
 
-    fn ban(&mut self, culprit: Culprit, why: String) {
+    fn ban(&mut self, culprit: Culprit, why: &str) {
         let known = &mut self.culprits[culprit.0];
         if std::mem::replace(&mut known.banned, true) {
             return;
         }
         let (conn, peer_id, remote, listen) = (known.conn, known.peer_id, Remote::Addr(known.remote), known.listen);
-        self.note(Event::PeerBanned { remote, why: why.clone() });
+        self.note(Event::PeerBanned { remote, why: why.to_owned() });
         self.out.push_back(TorrentCommand::Ban { peer_id, listen });
         if self.peers.contains_key(&conn) {
             self.out.push_back(TorrentCommand::Close { conn, why: format!("banned: {why}") });
