@@ -6,8 +6,10 @@
 
 mod content;
 mod disk;
+mod stranger;
 mod table;
 
 pub use content::{content, folder_torrent, torrent_of};
 pub use disk::MemoryDisk;
+pub use stranger::Stranger;
 pub use table::{Seat, Table};

@@ -108,7 +108,13 @@ impl Table {
         self.join_with(name, source, JoinOptions::default(), MemoryDisk { bytes: bytes.to_vec(), room: None })
     }
 
-    pub fn join_with(&mut self, name: &str, source: TorrentSource, options: JoinOptions, disk: MemoryDisk) -> TorrentKey {
+    pub fn join_with(
+        &mut self,
+        name: &str,
+        source: TorrentSource,
+        options: JoinOptions,
+        disk: MemoryDisk,
+    ) -> TorrentKey {
         let now = self.now;
         let seat = self.seat_mut(name);
         let key = seat.node.join(now, source, options).unwrap();
