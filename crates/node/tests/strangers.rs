@@ -274,3 +274,21 @@ fn a_handshake_split_anywhere_is_one_handshake() {
         assert!(stranger.log.iter().any(|e| matches!(e, Event::PeerInterested { .. })), "cut at {cut}");
     }
 }
+
+#[test]
+fn who_rejects_everything_is_not_asked_without_end() {
+    let (_, torrent) = lesson();
+    let mut stranger = greeted(&torrent, &[], Reserved::ours());
+    stranger.say(&Message::HaveAll);
+    stranger.say(&Message::Unchoke);
+    let mut requests = 0;
+    for _ in 0..50 {
+        for message in stranger.hear() {
+            if let Message::Request(block) = message {
+                requests += 1;
+                stranger.say(&Message::Reject(block));
+            }
+        }
+    }
+    assert!((1..=20).contains(&requests), "{requests} requests in no time");
+}

@@ -48,6 +48,8 @@ pub(crate) struct Peer {
     /// When the last block came, or when requests went out after none were in flight.
     pub(crate) fed_at: Time,
     pub(crate) snubs_us: bool,
+    /// It rejected a request, and is asked for nothing before this.
+    pub(crate) asks_again_at: Time,
     /// Blocks they asked for, in order.
     pub(crate) asked: VecDeque<Block>,
     /// Blocks of theirs being read from disk.
@@ -102,6 +104,7 @@ impl Peer {
             pipeline: Pipeline::new(now),
             fed_at: now,
             snubs_us: false,
+            asks_again_at: now,
             asked: VecDeque::new(),
             reading: Vec::new(),
             unsent: 0,

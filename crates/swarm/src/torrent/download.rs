@@ -17,6 +17,9 @@ const SNUB_AFTER: Duration = Duration::from_secs(60);
 /// Blocks that nobody asked for are thrown away; after so many the connection is too.
 const STRIKES_MAX: u32 = 500;
 
+/// How long a peer that rejected a request is left alone.
+const REJECTED_PAUSE: Duration = Duration::from_secs(1);
+
 /// Bytes on their way to a slow disk before no more are asked for.
 const WRITING_MAX: u64 = 32 << 20;
 
@@ -88,6 +91,8 @@ impl Torrent {
         });
         if let Some(peer) = self.peers.get_mut(&conn) {
             peer.allowed_fast.remove(&block.piece);
+            // One that unchokes us and rejects what we ask for is not asked again at once, for ever.
+            peer.asks_again_at = turn.now.after(REJECTED_PAUSE);
         }
         self.request_all(turn);
     }
@@ -138,7 +143,8 @@ impl Torrent {
         let (Stage::Active(picker), Some(peer)) = (&mut self.stage, self.peers.get(&conn)) else { return Vec::new() };
         let Some(theirs) = peer.pieces() else { return Vec::new() };
         let room = peer.pipeline.depth().saturating_sub(picker.in_flight(conn));
-        if !peer.we_want || room == 0 || self.writing >= WRITING_MAX {
+        let pausing = turn.now < peer.asks_again_at;
+        if !peer.we_want || pausing || room == 0 || self.writing >= WRITING_MAX {
             return Vec::new();
         }
         let fast_only = peer.chokes_us.then(|| fast_pieces(theirs, &peer.allowed_fast));
@@ -203,7 +209,10 @@ impl Torrent {
                 self.cancel_elsewhere(turn, block, cancel);
             }
             Arrival::Late => self.discard(turn.now, conn, block, "it is here already"),
-            Arrival::Unrequested => self.discard(turn.now, conn, block, "nobody asked for it"),
+            Arrival::Unrequested => {
+                self.discard(turn.now, conn, block, "nobody asked for it");
+                self.strike(conn);
+            }
         }
         self.request_more(turn, conn);
     }
@@ -274,6 +283,9 @@ impl Torrent {
             length: block.length,
             why: why.to_owned(),
         });
+    }
+
+    fn strike(&mut self, conn: ConnId) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         peer.strikes += 1;
         if peer.strikes == STRIKES_MAX {
@@ -290,7 +302,7 @@ impl Torrent {
         peer.snubs_us = true;
         peer.pipeline.collapse(now);
         let (remote, silent) = (peer.remote(), silent.as_secs() as u32);
-        let taken_back = picker.released_all(conn);
+        let taken_back = picker.timed_out(conn);
         self.note(Event::Snubbed { conn: conn.0, remote, silent });
         for block in taken_back {
             self.cancel(conn, block, "the peer snubs us");
@@ -364,13 +376,15 @@ impl Torrent {
         match self.inquest.open(piece, senders) {
             Judgement::Guilty(culprit) => {
                 self.ban(culprit, &format!("sent all of piece {piece}, which does not match its hash"));
-                self.reopen(turn, piece);
             }
             Judgement::ReadBack(blocks) => {
                 for block in blocks {
                     self.out.push_back(TorrentCommand::Disk(DiskOp::Read { block, conn: None }));
                 }
             }
+        }
+        if !self.inquest.needs(piece) {
+            self.reopen(turn, piece);
         }
     }
 
