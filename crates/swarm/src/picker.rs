@@ -1,10 +1,12 @@
 //! Which block to ask whom for: BEP 3's piece picking, as Cohen described it in "Incentives Build
 //! Robustness in BitTorrent" (2003).
 //!
-//! 1. *Finish what is begun.* Only a whole piece can be verified and passed on, so a block of a
-//!    begun piece goes before any new piece. Several peers may work on one piece. A new piece is
-//!    opened only when nothing begun has a free block that this peer could send, which bounds the
-//!    begun pieces: about one more than the requests in flight fill.
+//! 1. *Finish what is begun.* Only a whole piece can be verified and passed on, so each peer first goes on
+//!    with the piece that was begun with it, or that another peer left half done. A new piece is opened
+//!    only when there is none, which bounds the begun pieces: about one a peer more than the requests
+//!    in flight fill. What was begun with another peer is left to that one while there is something
+//!    new to open: otherwise a seed, the only one to have many pieces, would be asked for the rest of
+//!    pieces that others could send. When nothing new is left, all help with what is begun.
 //! 2. *Random first.* The first four pieces are drawn by lot from all that the peer has: a rare
 //!    piece comes from few, so it comes slowly, and who has nothing yet has nothing to trade.
 //! 3. *Rarest first.* Then what the fewest connected peers have, ties by lot. So copies spread
@@ -163,11 +165,13 @@ impl Picker {
         let mut picks = Vec::new();
         while picks.len() < want {
             let before = picks.len();
-            if let Some(piece) = self.begun_for(conn, theirs) {
+            if let Some(piece) = self.begun_for(conn, theirs, Whose::OwnOrLeft) {
                 self.take_free(conn, piece, want, None, &mut picks);
             } else if let Some((piece, strategy, why)) = self.draw_new(theirs, rng) {
-                self.begin(piece);
+                self.begin(piece, conn);
                 self.take_free(conn, piece, want, Some((strategy, why)), &mut picks);
+            } else if let Some(piece) = self.begun_for(conn, theirs, Whose::Anybodys) {
+                self.take_free(conn, piece, want, None, &mut picks);
             } else {
                 break;
             }
@@ -189,7 +193,7 @@ impl Picker {
             return Arrival::Late;
         }
         if claim == Claim::Lapsed && !self.begun.contains_key(&block.piece) {
-            self.begin(block.piece);
+            self.begin(block.piece, conn);
         }
         let Some(partial) = self.begun.get_mut(&block.piece) else { return Arrival::Late };
         let Some(cancel) = partial.arrive(index_of(block), conn) else { return Arrival::Late };
@@ -218,6 +222,7 @@ impl Picker {
         for &block in &lost {
             self.give_back(conn, block);
         }
+        self.leave_begun(conn);
         lost
     }
 
@@ -228,6 +233,7 @@ impl Picker {
         for &block in &late {
             self.released(conn, block);
         }
+        self.leave_begun(conn);
         late
     }
 
@@ -312,10 +318,11 @@ impl Picker {
 
     /// The begun piece for this peer to go on with: the one with the fewest free blocks, so that it is
     /// whole soonest; in sequence the lowest.
-    fn begun_for(&self, conn: ConnId, theirs: &PieceSet) -> Option<PieceIndex> {
-        let mut usable = self.open.iter().copied().filter(|&p| theirs.has(p) && self.begun[&p].may_ask(conn));
+    fn begun_for(&self, conn: ConnId, theirs: &PieceSet, whose: Whose) -> Option<PieceIndex> {
+        let ours = |p: &PieceIndex| whose == Whose::Anybodys || self.begun[p].is_for(conn);
+        let mut usable = self.open.iter().copied().filter(|p| theirs.has(*p) && self.begun[p].may_ask(conn));
         match self.picking {
-            Picking::RarestFirst => usable.min_by_key(|p| self.begun[p].free()),
+            Picking::RarestFirst => usable.filter(ours).min_by_key(|p| self.begun[p].free()),
             Picking::Sequential => {
                 let new = self.closed.missing_from(theirs).next();
                 usable.next().filter(|&begun| new.is_none_or(|new| begun < new))
@@ -339,10 +346,10 @@ impl Picker {
         Some((piece, Strategy::RarestFirst, why))
     }
 
-    fn begin(&mut self, piece: PieceIndex) {
+    fn begin(&mut self, piece: PieceIndex, conn: ConnId) {
         self.closed.insert(piece);
         self.availability.unlist(piece);
-        self.begun.insert(piece, Partial::new(self.piece_size(piece)));
+        self.begun.insert(piece, Partial::with(self.piece_size(piece), conn));
         self.open.insert(piece);
     }
 
@@ -405,6 +412,12 @@ impl Picker {
         }
     }
 
+    fn leave_begun(&mut self, conn: ConnId) {
+        for partial in self.begun.values_mut() {
+            partial.leave(conn);
+        }
+    }
+
     fn give_back(&mut self, conn: ConnId, block: Block) {
         if let Some(partial) = self.begun.get_mut(&block.piece) {
             partial.give_back(index_of(block), conn);
@@ -433,6 +446,14 @@ impl Picker {
             self.requests.lapse(conn, block_at(piece, partial.size(), index));
         }
     }
+}
+
+/// Which begun pieces a peer may go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Begun with it, or left by whom it was begun with.
+    OwnOrLeft,
+    Anybodys,
 }
 
 fn block_at(piece: PieceIndex, size: u32, index: usize) -> Block {

@@ -51,14 +51,15 @@ impl Pipeline {
             return;
         }
         self.sampled_at = now;
-        // A tenth more than last second is still growth.
-        if self.starting && rate.0 <= self.last_rate.0 + self.last_rate.0 / 10 {
+        let ahead = usize::try_from(rate.bytes_in(AHEAD).0.div_ceil(u64::from(BLOCK_SIZE))).unwrap_or(usize::MAX);
+        // A tenth more than last second is still growth; a queue of twice what is delivered is long enough.
+        let still_growing = rate.0 > self.last_rate.0 + self.last_rate.0 / 10;
+        if self.starting && (!still_growing || self.depth > ahead.saturating_mul(2)) {
             self.starting = false;
         }
         self.last_rate = rate;
         if !self.starting {
-            let ahead = rate.bytes_in(AHEAD).0.div_ceil(u64::from(BLOCK_SIZE));
-            self.depth = usize::try_from(ahead).unwrap_or(usize::MAX).clamp(DEPTH_MIN, self.max.max(DEPTH_MIN));
+            self.depth = ahead.clamp(DEPTH_MIN, self.max.max(DEPTH_MIN));
         }
     }
 
@@ -68,9 +69,9 @@ impl Pipeline {
     }
 }
 
-/// Seconds of transfer that are asked for ahead: covers round trips and pauses of a loaded
-/// machine, and stays small beside a lab's few megabytes.
-const AHEAD: Duration = Duration::from_millis(1000);
+/// What is asked for ahead: long beside a round trip or a pause of a loaded machine. Not longer, because
+/// what is in flight is invisible to others: in a small swarm they would fetch the same rare pieces.
+const AHEAD: Duration = Duration::from_millis(500);
 const FIRST_DEPTH: usize = 8;
 const DEPTH_MIN: usize = 4;
 /// 500 blocks are 8 MiB in flight.
@@ -89,7 +90,7 @@ mod tests {
         assert_eq!(pipeline.depth(), FIRST_DEPTH + 50);
         pipeline.sample(Time::from_secs(1), Rate(320_000));
         pipeline.sample(Time::from_secs(2), Rate(330_000));
-        assert_eq!(pipeline.depth(), 21, "one second at 330 kB/s");
+        assert_eq!(pipeline.depth(), 11, "half a second at 330 kB/s");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct Partial {
     alone: bool,
     /// Whole, wrong, and not opened anew.
     failed: bool,
+    /// Who is to send the rest, until it loses a request.
+    owner: Option<ConnId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +40,25 @@ struct Askers {
 }
 
 impl Partial {
-    pub(super) fn new(size: u32) -> Self {
+    /// Begun with this peer.
+    pub(super) fn with(size: u32, owner: ConnId) -> Self {
+        Self { owner: Some(owner), ..Self::new(size) }
+    }
+
+    fn new(size: u32) -> Self {
         let count = size.div_ceil(BLOCK_SIZE);
         let blocks = vec![State::Free; count as usize];
-        Self { size, blocks, free: count, arrived: 0, first_free: 0, alone: false, failed: false }
+        Self { size, blocks, free: count, arrived: 0, first_free: 0, alone: false, failed: false, owner: None }
+    }
+
+    /// Was it begun with this peer, or left by whom it was begun with?
+    pub(super) fn is_for(&self, conn: ConnId) -> bool {
+        self.owner.is_none_or(|owner| owner == conn)
+    }
+
+    /// This peer will not send the rest.
+    pub(super) fn leave(&mut self, conn: ConnId) {
+        self.owner = self.owner.filter(|&owner| owner != conn);
     }
 
     /// To be fetched from one peer at a time.
@@ -122,6 +139,7 @@ impl Partial {
 
     /// The request to `conn` is lost.
     pub(super) fn give_back(&mut self, index: usize, conn: ConnId) {
+        self.leave(conn);
         if let State::Asked(askers) = &mut self.blocks[index] {
             askers.remove(conn);
             if askers.len == 0 {

@@ -12,14 +12,14 @@ use super::*;
 #[test]
 fn a_begun_piece_is_finished_before_another_is_opened() {
     let mut scene = Scene::new("x - aB.. -", "1121");
-    assert_eq!(scene.pick('c', "xxxx", 2), "x - aB## -");
+    assert_eq!(scene.pick('a', "xxxx", 2), "x - aB## -");
     assert!(scene.picked.iter().all(|p| p.strategy == Strategy::Partial && !p.opened && p.why.is_empty()));
 }
 
 #[test]
 fn when_nothing_begun_has_a_free_block_the_next_is_opened() {
     let mut scene = Scene::new("x x x x A... - -", "2222212");
-    assert_eq!(scene.pick('b', "xxxxxxx", 5), "x x x x A### ##.. -");
+    assert_eq!(scene.pick('a', "xxxxxxx", 5), "x x x x A### ##.. -");
     let opened: Vec<bool> = scene.picked.iter().map(|p| p.opened).collect();
     assert_eq!(opened, [false, false, false, true, false]);
 }
@@ -27,7 +27,21 @@ fn when_nothing_begun_has_a_free_block_the_next_is_opened() {
 #[test]
 fn of_two_begun_pieces_the_one_with_fewer_free_blocks_goes_first() {
     let mut scene = Scene::new("A... aaA. -", "222");
-    assert_eq!(scene.pick('b', "xxx", 1), "A... aaA# -");
+    assert_eq!(scene.pick('a', "xxx", 1), "A... aaA# -");
+}
+
+#[test]
+fn what_was_begun_with_another_is_left_to_it_while_there_is_something_new() {
+    let mut scene = Scene::new("x aB.. -", "111");
+    assert_eq!(scene.pick('c', "xxx", 2), "x aB.. ##..");
+    assert_eq!(scene.pick('b', "xxx", 1), "x aB#. CC..", "nothing new is left: all help");
+}
+
+#[test]
+fn a_piece_whose_peer_went_is_anybodys() {
+    let mut scene = Scene::new("x aA.. -", "111");
+    scene.picker.released_all(conn('a'));
+    assert_eq!(scene.pick('c', "xxx", 2), "x a##. -");
 }
 
 #[test]

@@ -434,6 +434,7 @@ impl Torrent {
             }
             self.update_interest(turn, conn);
         }
+        self.fill_slots(turn); // some may have become interested while the check went on
         self.tick_at.get_or_insert(turn.now.after(TICK));
     }
 
