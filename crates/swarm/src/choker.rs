@@ -22,6 +22,8 @@
 //! which trade them on.
 //!
 //! Between rounds ([`Choker::fill`]) slots that are free go out at once; nobody loses one who uses it.
+//! While we fetch, one that was not earned is only spare: at the next round its holder makes room for
+//! those who wait. Otherwise whoever asks first when a swarm starts would keep a slot for half a minute.
 //!
 //! Left out: BEP 3 also unchokes faster peers that are not interested, so that they can begin at
 //! once when they become so; here only interested peers hold slots, and get a free one at once.
@@ -83,8 +85,9 @@ pub enum Verdict {
 pub struct Choker {
     config: ChokerConfig,
     next_round: Time,
-    /// Holders of optimistic slots, since when.
-    optimists: BTreeMap<ConnId, Time>,
+    /// Holders of optimistic slots, since when. `None` is a spare slot: handed out between rounds
+    /// because it was free, and up for the lot again at the next.
+    optimists: BTreeMap<ConnId, Option<Time>>,
     /// Out of the draw until all who wait had their turn.
     drawn: BTreeSet<ConnId>,
     /// Who wants a slot and has none, since when.
@@ -147,7 +150,7 @@ impl Choker {
         } else {
             self.trade(now, &ranked, rng, &mut decision);
         }
-        self.note(now, decision)
+        self.note(Some(now), decision)
     }
 
     /// Between rounds, when someone left or lost interest, or became interested: gives out what is free.
@@ -170,7 +173,7 @@ impl Choker {
         } else {
             self.fill_trading(now, &ranked, free, rng, &mut decision);
         }
-        self.note(now, decision)
+        self.note(None, decision)
     }
 
     /// Tit for tat: regular slots by rate, all others by lot.
@@ -188,7 +191,8 @@ impl Choker {
         let with = |slot| others().filter(move |r| r.peer.unchoked == slot).collect::<Vec<Ranked<'a>>>();
         let (choked, fallen) = (with(None), with(Some(UnchokeSlot::Regular)));
         let mut holders = with(Some(UnchokeSlot::Optimistic));
-        holders.sort_by_key(|r| self.optimists.get(&r.peer.conn).copied().unwrap_or(now));
+        // Spare ones first, then who was drawn longest ago.
+        holders.sort_by_key(|r| self.optimists.get(&r.peer.conn).copied().flatten());
 
         let by_lot = self.config.slots - earners.len();
         let too_many = holders.len().saturating_sub(by_lot);
@@ -199,7 +203,12 @@ impl Choker {
         let due = holders.iter().filter(|r| self.turn_is_over(now, r.peer)).count();
         let short = choked.len().saturating_sub(by_lot - holders.len());
         for lost in holders.drain(..due.min(short)) {
-            let why = format!("its {} s of the optimistic slot are over, {} waiting", TURN.as_secs(), choked.len());
+            let why = match self.optimists.get(&lost.peer.conn).copied().flatten() {
+                Some(_) => {
+                    format!("its {} s of the optimistic slot are over, {} waiting", TURN.as_secs(), choked.len())
+                }
+                None => format!("it had a slot to spare, {} are waiting for the lot", choked.len()),
+            };
             decision.chokes.push((lost, why));
         }
         let mut free = by_lot - holders.len();
@@ -314,19 +323,20 @@ impl Choker {
         }
     }
 
-    fn note(&mut self, now: Time, decision: Decision<'_>) -> Vec<Verdict> {
+    /// `drawn_at` is the time of a round; between rounds optimistic slots are spare ones.
+    fn note(&mut self, drawn_at: Option<Time>, decision: Decision<'_>) -> Vec<Verdict> {
         for (ranked, slot, _) in &decision.unchokes {
             self.waiting.remove(&ranked.peer.conn);
             match slot {
-                UnchokeSlot::Optimistic => self.optimists.insert(ranked.peer.conn, now),
-                UnchokeSlot::Regular => self.optimists.remove(&ranked.peer.conn),
+                UnchokeSlot::Optimistic => self.optimists.insert(ranked.peer.conn, drawn_at).is_some(),
+                UnchokeSlot::Regular => self.optimists.remove(&ranked.peer.conn).is_some(),
             };
         }
         decision.into_verdicts()
     }
 
     fn turn_is_over(&self, now: Time, peer: &Candidate) -> bool {
-        self.optimists.get(&peer.conn).is_some_and(|&since| now.since(since) >= TURN)
+        self.optimists.get(&peer.conn).is_some_and(|since| since.is_none_or(|since| now.since(since) >= TURN))
     }
 
     fn regular_slots(&self) -> usize {
