@@ -1,0 +1,588 @@
+//! What an author is shown, word for word. A change here is a change of the lesson that an error teaches.
+
+use swarmlab_scenario::parse;
+
+#[test]
+fn an_author_is_shown_where_and_what_and_how_to_put_it_right() {
+    for (name, text, wanted) in CASES {
+        let shown = parse("lab.yaml", text).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(shown, *wanted, "{name}:\n{shown}");
+    }
+}
+
+/// What it is about, the scenario, and all that is said about it.
+const CASES: &[(&str, &str, &str)] = &[
+    (
+        "a misspelt key is told its nearest name, once",
+        r#"scenario: 1
+title: Broken
+contnet: { size: 16 MiB }
+cast:
+  seed: { role: sed }
+  sharer: { role: leech, cuont: 3 }
+check:
+  - { complete: sharr, within: 30 }
+"#,
+        r#"error: unknown key `contnet` in a scenario
+ --> lab.yaml:3:1
+  |
+3 | contnet: { size: 16 MiB }
+  | ^^^^^^^
+  = help: did you mean `content`?
+
+error: no role is called `sed`
+ --> lab.yaml:5:17
+  |
+5 |   seed: { role: sed }
+  |                 ^^^
+  = help: did you mean `seed`?
+
+error: unknown key `cuont` in `sharer`
+ --> lab.yaml:6:26
+  |
+6 |   sharer: { role: leech, cuont: 3 }
+  |                          ^^^^^
+  = help: did you mean `count`?
+
+error: nobody in the cast is called `sharr`
+ --> lab.yaml:8:17
+  |
+8 |   - { complete: sharr, within: 30 }
+  |                 ^^^^^
+  = help: did you mean `sharer`?
+
+error: `within`: `30` has no unit
+ --> lab.yaml:8:32
+  |
+8 |   - { complete: sharr, within: 30 }
+  |                                ^^
+  = help: write one of `30 us`, `30 ms`, `30 s`, `30 min`, `30 h`
+"#,
+    ),
+    (
+        "amounts need their unit and counts their bounds",
+        r#"scenario: 2
+title: x
+content: { size: 16, piece: 100 KiB }
+cast: { seed: { role: seed }, sharer: { role: leech, count: 0, up: 5 Mbit } }
+check: [{ complete: sharer }]
+"#,
+        r#"error: version `2` of the format is not known
+ --> lab.yaml:1:11
+  |
+1 | scenario: 2
+  |           ^
+  = help: this program reads `scenario: 1`
+
+error: `size`: `16` has no unit
+ --> lab.yaml:3:18
+  |
+3 | content: { size: 16, piece: 100 KiB }
+  |                  ^^
+  = help: write the unit, such as `16 B`, `16 MiB` or `16 TB`
+
+error: a piece has a power of two bytes, from 16 KiB to 256 MiB, not 100 KiB
+ --> lab.yaml:3:29
+  |
+3 | content: { size: 16, piece: 100 KiB }
+  |                             ^^^^^^^
+  = help: write `128 KiB`, or leave it away: a good size is then chosen
+
+error: `count`: `0` is not a whole number from 1 to 500
+ --> lab.yaml:4:61
+  |
+4 | cast: { seed: { role: seed }, sharer: { role: leech, count: 0, up: 5 Mbit } }
+  |                                                             ^
+  = help: write a number, such as `3`
+
+error: `up`: `Mbit` is no unit of rate
+ --> lab.yaml:4:68
+  |
+4 | cast: { seed: { role: seed }, sharer: { role: leech, count: 0, up: 5 Mbit } }
+  |                                                                    ^^^^^^
+  = help: did you mean `5 Mbit/s`?
+
+error: `complete` lacks `within`
+ --> lab.yaml:5:9
+  |
+5 | check: [{ complete: sharer }]
+  |         ^
+  = help: write `{ complete: sharer, within: 120 s }`
+"#,
+    ),
+    (
+        "a stage that contradicts itself",
+        r#"scenario: 1
+title: x
+worlds: [local, moon]
+content: { size: 1 MiB, path: a }
+net: { dsl: { rtt: 5 ms, jitter: 9 ms, nat: symetric, loss: 100 % } }
+tracker: { at: lan, interval: 1500 ms }
+cast: { seed: { role: seed, picking: sequential }, all: { role: leech }, Bob: { role: leech, client: rqbit, persona: slow } }
+check: [{ complete: all, within: 9 s }]
+"#,
+        r#"error: no world is called `moon`
+ --> lab.yaml:3:17
+  |
+3 | worlds: [local, moon]
+  |                 ^^^^
+  = help: one of: sim, local, netns, docker, class
+
+error: `content` names two sources
+ --> lab.yaml:4:25
+  |
+4 | content: { size: 1 MiB, path: a }
+  |                         ^^^^
+  = help: write one of `size: 16 MiB`, `tree: { files: 100, size: 16 MiB }`, `path: my-folder`, `given: true`
+
+error: the delay can't vary by more than there is of it
+ --> lab.yaml:5:34
+  |
+5 | net: { dsl: { rtt: 5 ms, jitter: 9 ms, nat: symetric, loss: 100 % } }
+  |                                  ^^^^
+  = help: make `jitter` smaller than `rtt`
+
+error: no kind of NAT is called `symetric`
+ --> lab.yaml:5:45
+  |
+5 | net: { dsl: { rtt: 5 ms, jitter: 9 ms, nat: symetric, loss: 100 % } }
+  |                                             ^^^^^^^^
+  = help: did you mean `symmetric`?
+
+error: nothing would arrive at all
+ --> lab.yaml:5:61
+  |
+5 | net: { dsl: { rtt: 5 ms, jitter: 9 ms, nat: symetric, loss: 100 % } }
+  |                                                             ^^^^^
+  = help: write less than `100 %`
+
+error: there is no net `lan`
+ --> lab.yaml:6:16
+  |
+6 | tracker: { at: lan, interval: 1500 ms }
+  |                ^^^
+  = help: the only one is `dsl`
+
+error: the tracker tells its interval in whole seconds (BEP 15)
+ --> lab.yaml:6:31
+  |
+6 | tracker: { at: lan, interval: 1500 ms }
+  |                               ^^^^^^^
+  = help: write `1 s` or more
+
+error: `picking` is for those who download, and a seed has everything
+ --> lab.yaml:7:38
+  |
+7 | …ast: { seed: { role: seed, picking: sequential }, all: { role: leech }, Bob: { role: leech, client: rqbit, per…
+  |                                      ^^^^^^^^^^
+  = help: leave it away, or make it `role: leech`
+
+error: `all` means something else in scripts and checks
+ --> lab.yaml:7:52
+  |
+7 | … role: seed, picking: sequential }, all: { role: leech }, Bob: { role: leech, client: rqbit, persona: slow } }
+  |                                      ^^^
+  = help: choose another name
+
+error: `Bob` can't be the name of a cast member
+ --> lab.yaml:7:74
+  |
+7 | …sequential }, all: { role: leech }, Bob: { role: leech, client: rqbit, persona: slow } }
+  |                                      ^^^
+  = help: small letters, digits and `-`, a letter first, at most 24
+
+error: `persona` is for client swarmlab: rqbit is a stock client and goes its own way
+ --> lab.yaml:7:118
+  |
+7 | …ole: leech, client: rqbit, persona: slow } }
+  |                                      ^^^^
+  = help: leave it away
+"#,
+    ),
+    (
+        "steps that can't be carried out",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, sharer: { role: leech } }
+script:
+  - { at: 0 s, do: jion, who: all }
+  - { after: sharer.compleet, do: leave, who: seed }
+  - { after: seed.complete, do: leave, who: seed }
+  - { after: sharer at 50 %, do: leave, who: seed }
+  - { after: sharer.block-sent, do: leave, who: seed }
+  - { do: leave, who: seed }
+  - { at: 1, do: stop-tracker, who: seed }
+  - { at: 1 s, within: 2 s, do: set-limit, who: all }
+check: [{ complete: all, within: 9 s }]
+"#,
+        r#"error: no verb is called `jion`
+ --> lab.yaml:6:20
+  |
+6 |   - { at: 0 s, do: jion, who: all }
+  |                    ^^^^
+  = help: did you mean `join`?
+
+error: no kind of event is called `compleet`
+ --> lab.yaml:7:14
+  |
+7 |   - { after: sharer.compleet, do: leave, who: seed }
+  |              ^^^^^^^^^^^^^^^
+  = help: did you mean `complete`?
+
+error: `seed` downloads nothing, so this never happens
+ --> lab.yaml:8:14
+  |
+8 |   - { after: seed.complete, do: leave, who: seed }
+  |              ^^^^^^^^^^^^^
+  = help: wait for one who leeches, or for another moment
+
+error: `sharer at 50 %` is no moment
+ --> lab.yaml:9:14
+  |
+9 |   - { after: sharer at 50 %, do: leave, who: seed }
+  |              ^^^^^^^^^^^^^^
+  = help: write it as `sharer.complete`, `leecher reaches 50 %` or `seed uploads 150 %`
+
+error: `sharer` does not report `block-sent`: its events tell of pieces, not of blocks
+  --> lab.yaml:10:14
+   |
+10 |   - { after: sharer.block-sent, do: leave, who: seed }
+   |              ^^^^^^^^^^^^^^^^^
+   = help: add `detail: block` to it in the cast
+
+error: step 6 does not say when
+  --> lab.yaml:11:5
+   |
+11 |   - { do: leave, who: seed }
+   |     ^
+   = help: begin it with `at: 2 s` or `after: sharer.complete`
+
+error: `at`: `1` has no unit
+  --> lab.yaml:12:11
+   |
+12 |   - { at: 1, do: stop-tracker, who: seed }
+   |           ^
+   = help: write one of `1 us`, `1 ms`, `1 s`, `1 min`, `1 h`
+
+error: `stop-tracker` takes no `who`
+  --> lab.yaml:12:32
+   |
+12 |   - { at: 1, do: stop-tracker, who: seed }
+   |                                ^^^
+   = help: it takes nothing more
+
+error: `set-limit` sets no limit
+  --> lab.yaml:13:5
+   |
+13 |   - { at: 1 s, within: 2 s, do: set-limit, who: all }
+   |     ^
+   = help: write `up: 100 kB/s`, `down: 1 MB/s`, or `up: unlimited`
+
+error: `within` goes with `after`: a step with `at` is done at its time
+  --> lab.yaml:13:24
+   |
+13 |   - { at: 1 s, within: 2 s, do: set-limit, who: all }
+   |                        ^^^
+   = help: leave it away
+"#,
+    ),
+    (
+        "checks that check nothing",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, sharer: { role: leech } }
+check:
+  - { never: piece-faild }
+  - { complet: sharer }
+  - { order: [sharer.complete] }
+  - { count: piece-failed }
+  - { pass: "x" }
+  - { never: block-sent, who: sharer }
+  - { never: complete, remote: sharer }
+  - { hash-ok: seed }
+  - { ratio: sharer, min: 90 %, max: 10 % }
+  - { complete: sharer, hash-ok: sharer, within: 3 s }
+  - { resumed: sharer, within: 3 s }
+"#,
+        r#"error: no kind of event is called `piece-faild`
+ --> lab.yaml:6:14
+  |
+6 |   - { never: piece-faild }
+  |              ^^^^^^^^^^^
+  = help: did you mean `piece-failed`?
+
+error: no kind of check is called `complet`
+ --> lab.yaml:7:7
+  |
+7 |   - { complet: sharer }
+  |       ^^^^^^^
+  = help: did you mean `complete`?
+
+error: `order` needs from 2 to 10 moments, and has 1
+ --> lab.yaml:8:14
+  |
+8 |   - { order: [sharer.complete] }
+  |              ^
+  = help: write `{ order: [sharer.complete, rider.complete] }`
+
+error: `count` needs `min` or `max`, or both
+ --> lab.yaml:9:5
+  |
+9 |   - { count: piece-failed }
+  |     ^
+  = help: write something like `{ count: piece-failed, who: sharer, min: 1 }`
+
+error: this check does not say what it checks
+  --> lab.yaml:10:5
+   |
+10 |   - { pass: "x" }
+   |     ^
+   = help: it begins with one of: complete, hash-ok, order, never, always, count, pieces-from, ratio, unchoked-time, banned, resumed, announce-count, finished-rank, reached
+
+error: `sharer` does not report `block-sent`: its events tell of pieces, not of blocks
+  --> lab.yaml:11:14
+   |
+11 |   - { never: block-sent, who: sharer }
+   |              ^^^^^^^^^^
+   = help: add `detail: block` to it in the cast
+
+error: `complete` names no other side
+  --> lab.yaml:12:32
+   |
+12 |   - { never: complete, remote: sharer }
+   |                                ^^^^^^
+   = help: leave `remote` away
+
+error: `seed` has everything from the start: there is nothing to check
+  --> lab.yaml:13:16
+   |
+13 |   - { hash-ok: seed }
+   |                ^^^^
+   = help: name someone with `role: leech`
+
+error: `min` is larger than `max`: nothing can be right
+  --> lab.yaml:14:5
+   |
+14 |   - { ratio: sharer, min: 90 %, max: 10 % }
+   |     ^
+   = help: write something like `{ ratio: seed, max: 150 % }`
+
+error: one check can't be both `complete` and `hash-ok`
+  --> lab.yaml:15:25
+   |
+15 |   - { complete: sharer, hash-ok: sharer, within: 3 s }
+   |                         ^^^^^^^
+   = help: make it two checks
+
+error: unknown key `within` in a check of kind `resumed`
+  --> lab.yaml:16:24
+   |
+16 |   - { resumed: sharer, within: 3 s }
+   |                        ^^^^^^
+   = help: one of: resumed, pass, fail, why, level
+"#,
+    ),
+    (
+        "nobody has it",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast: { sharer: { role: leech } }
+check: [{ complete: sharer, within: 10 s }]
+"#,
+        r#"error: nobody has the content: there is no seed
+ --> lab.yaml:4:7
+  |
+4 | cast: { sharer: { role: leech } }
+  |       ^
+  = help: give the cast a `seed: { role: seed }`
+"#,
+    ),
+    (
+        "nobody wants it",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast: { seed: { role: seed } }
+check: [{ never: piece-failed }]
+"#,
+        r#"error: nobody wants the content: there is no leech
+ --> lab.yaml:4:7
+  |
+4 | cast: { seed: { role: seed } }
+  |       ^
+  = help: give the cast a `leecher: { role: leech }`
+"#,
+    ),
+    (
+        "a script that stands still",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, a: { role: leech }, b: { role: leech }, c: { role: leech } }
+script:
+  - { at: 0 s, do: join, who: seed }
+  - { after: a.complete, do: join, who: b }
+  - { after: b.complete, do: join, who: a }
+  - { after: seed.copy-out, do: restart, who: seed }
+  - { after: seed.copy-out, do: start-tracker }
+  - { at: 9 s, do: join, who: seed }
+check: [{ complete: a, within: 10 s }]
+"#,
+        r#"error: c never joins
+ --> lab.yaml:6:3
+  |
+6 |   - { at: 0 s, do: join, who: seed }
+  |   ^
+  = help: add `{ at: 0 s, do: join, who: c }`
+
+error: step 2 waits for `a.complete`, which can never come
+ --> lab.yaml:7:5
+  |
+7 |   - { after: a.complete, do: join, who: b }
+  |     ^
+  = help: a only joins in a step that waits for this one
+
+error: step 3 waits for `b.complete`, which can never come
+ --> lab.yaml:8:5
+  |
+8 |   - { after: b.complete, do: join, who: a }
+  |     ^
+  = help: b only joins in a step that waits for this one
+
+error: `seed` is restarted, but no step before this ends it
+ --> lab.yaml:9:5
+  |
+9 |   - { after: seed.copy-out, do: restart, who: seed }
+  |     ^
+  = help: put a `kill` or `leave` before it
+
+error: the tracker is started, but no step before this stops it
+  --> lab.yaml:10:5
+   |
+10 |   - { after: seed.copy-out, do: start-tracker }
+   |     ^
+   = help: it runs from the start; put a `stop-tracker` before this, or leave it away
+
+error: `seed` joins a second time
+  --> lab.yaml:11:5
+   |
+11 |   - { at: 9 s, do: join, who: seed }
+   |     ^
+   = help: a peer joins once; `restart` brings back what was killed or has left
+"#,
+    ),
+    (
+        "no check at all",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, a: { role: leech } }
+"#,
+        r#"error: there is no `check`: a scenario without checks is never green
+ --> lab.yaml:1:1
+  |
+1 | scenario: 1
+  | ^
+  = help: write `check: [{ complete: all, within: 60 s }]`
+"#,
+    ),
+    (
+        "an empty list of checks",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, a: { role: leech } }
+check: []
+"#,
+        r#"error: a scenario has from 1 to 100 checks: without any it is never green
+ --> lab.yaml:5:8
+  |
+5 | check: []
+  |        ^
+  = help: write `- { complete: all, within: 60 s }`
+"#,
+    ),
+    (
+        "what lies past the end",
+        r#"scenario: 1
+title: x
+deadline: 5 s
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, a: { role: leech } }
+script:
+  - { at: 0 s, do: join, who: all }
+  - { at: 6 s, do: note, text: never seen }
+check: [{ complete: a, within: 10 s }]
+"#,
+        r#"error: step 2 lies past the end of the run
+ --> lab.yaml:8:5
+  |
+8 |   - { at: 6 s, do: note, text: never seen }
+  |     ^
+  = help: the run ends at its `deadline`, after 5 s
+
+error: this check looks past the end of the run
+ --> lab.yaml:9:9
+  |
+9 | check: [{ complete: a, within: 10 s }]
+  |         ^
+  = help: the run ends at its `deadline`, after 5 s
+"#,
+    ),
+    (
+        "names that clash",
+        r#"scenario: 1
+title: x
+title: y
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, a: { role: leech, count: 2 }, a-2: { role: leech } }
+check: [{ complete: a, within: 10 s }]
+"#,
+        r#"error: `title` is here twice
+ --> lab.yaml:3:1
+  |
+3 | title: y
+  | ^^^^^
+  = help: the first is on line 2
+
+error: `a-2` would be there twice
+ --> lab.yaml:5:61
+  |
+5 | cast: { seed: { role: seed }, a: { role: leech, count: 2 }, a-2: { role: leech } }
+  |                                                             ^^^
+  = help: it is also a member of role `a`: rename one of the two
+"#,
+    ),
+    (
+        "a bracket that is not closed",
+        r#"scenario: 1
+title: x
+cast:
+  seed: { role: seed }
+  a: { role: leech
+check: [{ complete: a, within: 10 s }]
+"#,
+        r#"error: this is not YAML: while parsing a flow mapping, did not find expected ',' or '}'
+ --> lab.yaml:6:6
+  |
+6 | check: [{ complete: a, within: 10 s }]
+  |      ^
+  = help: a `,` or the closing bracket is missing before this
+"#,
+    ),
+    (
+        "no mapping at all",
+        r#"just text
+"#,
+        r#"error: this is text, not a scenario
+ --> lab.yaml:1:1
+  |
+1 | just text
+  | ^^^^^^^^^
+  = help: a scenario is a mapping that begins with `scenario: 1`
+"#,
+    ),
+];
