@@ -15,7 +15,10 @@ pub(crate) fn peer(args: &[&str]) -> Result<()> {
     let Options { mib, runs } = Options::read(args)?;
     let bench = Bench::prepare(mib)?;
     println!("one seeder to one leecher, {mib} MiB in 1 MiB pieces, loopback, files in {}", bench.folder.display());
-    println!("{:<24} {:>8} {:>8} {:>10} {:>10} {:>9} {:>9}", "client", "wall s", "MB/s", "seed cpu s", "leech cpu", "cpu/GiB", "peak MiB");
+    println!(
+        "{:<24} {:>8} {:>8} {:>10} {:>10} {:>9} {:>9}",
+        "client", "wall s", "MB/s", "seed cpu s", "leech cpu", "cpu/GiB", "peak MiB"
+    );
     for client in Client::ALL {
         let mut results = Vec::new();
         for run in 0..runs {
@@ -87,7 +90,13 @@ impl Measured {
         let rate = mib as f64 * 1.048_576 / self.wall;
         println!(
             "{:<24} {:>8.2} {:>8.0} {:>10.2} {:>10.2} {:>9.2} {:>9}",
-            client.name(), self.wall, rate, self.seed_cpu, self.leech_cpu, cpu_per_gib, self.peak_mib
+            client.name(),
+            self.wall,
+            rate,
+            self.seed_cpu,
+            self.leech_cpu,
+            cpu_per_gib,
+            self.peak_mib
         );
     }
 }

@@ -89,7 +89,7 @@ fn last_sent(announcer: &mut Announcer) -> Option<Vec<u8>> {
         match command {
             AnnouncerCommand::Send { datagram, .. } => last = Some(datagram.to_vec()),
             AnnouncerCommand::Peers(peers) => assert!(peers.len() <= 200 && peers.iter().all(|peer| peer.port() != 0)),
-            AnnouncerCommand::Event(event) => assert!(shown(&event).len() < 1_000, "text from outside is bounded"),
+            AnnouncerCommand::Event(event) => assert!(shown(&event).len() < 2_000, "text from outside is bounded"),
             AnnouncerCommand::Resolve { .. } => {}
         }
     }

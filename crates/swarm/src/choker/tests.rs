@@ -1,3 +1,5 @@
+//! Who gets a slot, round by round.
+
 use proptest::prelude::{ProptestConfig, prop};
 use proptest::proptest;
 

@@ -1,9 +1,11 @@
+//! The announcing client in virtual time.
+
 use proptest::prelude::{Strategy, any, prop};
 use proptest::test_runner::Config;
 use proptest::{prop_assert, prop_oneof, proptest};
 
 use super::*;
-use crate::codec::ConnectionId;
+use crate::codec::{AnnounceRequest, AnnounceResponse, ConnectionId, Request};
 
 #[test]
 fn a_silent_tracker_is_asked_on_the_schedule_of_bep_15() {

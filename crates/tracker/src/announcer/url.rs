@@ -38,6 +38,9 @@ pub(super) enum UrlError {
 /// Longest URL that is looked at.
 const URL_BYTES_MAX: usize = 2_048;
 
+/// Longest scheme that is repeated to the reader.
+const SCHEME_BYTES_MAX: usize = 16;
+
 /// Longest name that DNS can hold.
 const HOST_BYTES_MAX: usize = 253;
 
@@ -48,7 +51,8 @@ impl TrackerUrl {
         }
         let (scheme, rest) = url.split_once("://").ok_or(UrlError::Form)?;
         if !scheme.eq_ignore_ascii_case("udp") {
-            let word = !scheme.is_empty() && scheme.bytes().all(|c| c.is_ascii_alphanumeric());
+            let word =
+                (1..=SCHEME_BYTES_MAX).contains(&scheme.len()) && scheme.bytes().all(|c| c.is_ascii_alphanumeric());
             return Err(if word { UrlError::Scheme(scheme.to_ascii_lowercase()) } else { UrlError::Form });
         }
         let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
@@ -123,6 +127,7 @@ mod tests {
         ] {
             assert_eq!(TrackerUrl::parse(url), Err(error), "{url}");
         }
+        assert_eq!(TrackerUrl::parse(&format!("{}://x", "x".repeat(2_000))), Err(UrlError::Form));
         assert_eq!(TrackerUrl::parse(&format!("udp://{}:1", "x".repeat(3_000))), Err(UrlError::Long));
     }
 }

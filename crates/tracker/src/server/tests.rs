@@ -1,3 +1,5 @@
+//! The tracker's rules, datagram by datagram.
+
 use std::net::Ipv4Addr;
 
 use model::PeerId;

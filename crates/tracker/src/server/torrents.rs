@@ -103,7 +103,9 @@ impl Torrents {
         if now < at {
             return None;
         }
-        self.remove(key, id).map(|peer| (key, peer))
+        let peer = self.remove(key, id);
+        assert!(peer.is_some(), "whoever is due to expire is in a swarm");
+        peer.map(|peer| (key, peer))
     }
 
     /// When the next peer expires.

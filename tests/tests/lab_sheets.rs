@@ -1,0 +1,210 @@
+//! Every command in a lab sheet is run here, in order, in an empty folder, and must print what the
+//! sheet says.
+//!
+//! A block fenced as `console` is a session: lines that begin with `$ ` are commands, the lines after
+//! one are what its output must contain, in this order (more may stand between). `[..]` stands for
+//! anything within a line. A block fenced as `console background` is a terminal that stays open: its
+//! command goes on until the sheet ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use swarmlab_tests::program;
+
+#[test]
+fn lab_1_first_swarm_does_what_it_says() {
+    play("01-first-swarm.md");
+}
+
+#[test]
+fn lab_2_make_your_own_torrent_does_what_it_says() {
+    play("02-make-your-own-torrent.md");
+}
+
+#[test]
+fn lab_3_who_gets_served_does_what_it_says() {
+    play("03-who-gets-served.md");
+}
+
+#[test]
+fn every_sheet_is_played() {
+    let labs = labs();
+    let sheets = std::fs::read_dir(&labs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let numbered: Vec<String> = sheets.filter(|name| name.starts_with(|c: char| c.is_ascii_digit())).collect();
+    let source = include_str!("lab_sheets.rs");
+    for sheet in numbered {
+        assert!(
+            source.contains(&format!("play(\"{sheet}\")")),
+            "labs/{sheet} is not played by tests/tests/lab_sheets.rs"
+        );
+        let text = std::fs::read_to_string(labs.join(&sheet)).unwrap();
+        for part in [
+            "**Goal.**",
+            "## What you need",
+            "## Start",
+            "## Predict",
+            "## Tasks",
+            "## What if it fails",
+            "## What next",
+        ] {
+            assert!(text.contains(part), "labs/{sheet} has no {part:?}");
+        }
+    }
+}
+
+#[test]
+fn the_page_of_events_is_what_the_program_prints() {
+    let printed = Command::new(program()).args(["events", "--markdown"]).output().unwrap();
+    let page = std::fs::read_to_string(labs().join("EVENTS.md")).unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(page == printed, "labs/EVENTS.md is old: swarmlab events --markdown > labs/EVENTS.md");
+}
+
+// ---- the player ----
+
+fn labs() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs")
+}
+
+fn play(sheet: &str) {
+    let text = std::fs::read_to_string(labs().join(sheet)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut open_terminals = Vec::new();
+    let steps = steps(&text);
+    assert!(!steps.is_empty(), "{sheet} has no console blocks");
+    for step in steps {
+        let place = format!("labs/{sheet}:{}: $ {}", step.line, step.command);
+        if step.background {
+            open_terminals.push(Terminal::open(&step, folder.path(), &place));
+        } else {
+            run(&step, folder.path(), &place);
+        }
+    }
+}
+
+struct Step {
+    line: usize,
+    command: String,
+    expected: Vec<String>,
+    background: bool,
+}
+
+fn steps(text: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut block = None;
+    for (i, line) in text.lines().enumerate() {
+        match (block, line) {
+            (None, "```console") => block = Some(false),
+            (None, "```console background") => block = Some(true),
+            (Some(_), "```") => block = None,
+            (Some(background), line) => match line.strip_prefix("$ ") {
+                Some(command) => {
+                    let (command, expected) = (command.to_owned(), Vec::new());
+                    steps.push(Step { line: i + 1, command, expected, background });
+                }
+                None => steps.last_mut().expect("output before a command").expected.push(line.to_owned()),
+            },
+            (None, _) => {}
+        }
+    }
+    steps
+}
+
+/// A shell in the sheet's folder that finds `swarmlab`.
+fn shell(command: &str, folder: &Path) -> Command {
+    let program = program();
+    let own = program.parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::iter::once(own).chain(std::env::split_paths(&path));
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command).current_dir(folder);
+    shell.env("PATH", std::env::join_paths(paths).unwrap()).env("NO_COLOR", "1").stdin(Stdio::null());
+    shell
+}
+
+fn run(step: &Step, folder: &Path, place: &str) {
+    // Both streams as a terminal shows them.
+    let output = shell(&format!("{{ {}\n}} 2>&1", step.command), folder).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{place}\nended with {}:\n{text}", output.status);
+    let mut lines = text.lines();
+    for expected in &step.expected {
+        assert!(
+            lines.any(|line| matches(expected, line)),
+            "{place}\ndid not print, or not in this order:\n  {expected}\nbut:\n{text}"
+        );
+    }
+}
+
+/// A command that goes on in the background, and ends with the sheet.
+struct Terminal(Child);
+
+impl Terminal {
+    fn open(step: &Step, folder: &Path, place: &str) -> Self {
+        let mut command = shell(&format!("exec {} 2>&1", step.command), folder);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = lines_of(child.stdout.take().unwrap());
+        let terminal = Self(child);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut seen = String::new();
+        for expected in &step.expected {
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let Ok(line) = lines.recv_timeout(left) else {
+                    panic!("{place}\ndid not print:\n  {expected}\nbut:\n{seen}")
+                };
+                seen.push_str(&line);
+                seen.push('\n');
+                if matches(expected, &line) {
+                    break;
+                }
+            }
+        }
+        terminal
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            // When nobody listens any more the pipe is still emptied, so that the program can go on.
+            let _ = send.send(line);
+        }
+    });
+    lines
+}
+
+/// `[..]` in the pattern stands for anything.
+fn matches(pattern: &str, line: &str) -> bool {
+    let mut parts = pattern.trim_end().split("[..]");
+    let Some(mut rest) = line.trim_end().strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    for (i, part) in parts.iter().enumerate() {
+        if i + 1 == parts.len() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty()
+}
+
+#[test]
+fn a_pattern_matches_what_it_says() {
+    assert!(matches("a [..] c [..]", "a b c d"));
+    assert!(matches("[..]b[..]", "abc"));
+    assert!(!matches("a[..]", "ba"));
+    assert!(matches("exact", "exact"));
+    assert!(!matches("exact", "exactly"));
+}
