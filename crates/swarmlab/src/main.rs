@@ -1,0 +1,7 @@
+//! `swarmlab`: every verb in one file.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    swarmlab::swarmlab()
+}

@@ -1,0 +1,57 @@
+//! What people and programs see of a run: bars on a terminal, lines in a pipe, JSON for programs.
+
+mod bars;
+mod json;
+mod narrator;
+mod plain;
+mod table;
+mod verdict;
+
+use std::io::IsTerminal;
+
+pub(crate) use bars::Bars;
+pub(crate) use json::Json;
+use lab::Audience;
+pub(crate) use narrator::{Narrator, line};
+pub(crate) use plain::Plain;
+pub(crate) use table::{Align, table};
+pub(crate) use verdict::print_summary;
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// What fits: bars where there is a terminal, lines where there is none.
+    Fitting,
+    /// One JSON object a line, and nothing else on standard output.
+    Json,
+    /// Only the verdict.
+    Quiet,
+}
+
+/// The audience for a run in this style.
+pub(crate) fn audience(style: Style) -> Box<dyn Audience> {
+    match style {
+        Style::Json => Box::new(Json),
+        Style::Quiet => Box::new(()),
+        Style::Fitting if is_terminal() => Box::new(Bars::new(Narrator::of_a_swarm())),
+        Style::Fitting => Box::new(Plain::of_a_swarm()),
+    }
+}
+
+/// The audience for one program that talks about itself, in this style.
+pub(crate) fn audience_of_one(style: Style) -> Box<dyn Audience> {
+    match style {
+        Style::Fitting if is_terminal() => Box::new(Bars::new(Narrator::of_one())),
+        Style::Fitting => Box::new(Plain::of_one()),
+        Style::Json | Style::Quiet => audience(style),
+    }
+}
+
+fn is_terminal() -> bool {
+    std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Share of a whole in per cent, rounded down so that 100 means all.
+pub(crate) fn percent(have: u32, of: u32) -> u32 {
+    if of == 0 { 0 } else { (u64::from(have) * 100 / u64::from(of)) as u32 }
+}

@@ -1,0 +1,130 @@
+//! Which events are told on a screen, and as what. Milestones always; the turns of the game (a
+//! slot given, a first piece) a few times for each peer, then no more, so that the story stays
+//! readable with two peers or two hundred. The log has everything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use events::{Event, Family, Record};
+use lab::describe::{Weight, describe, weight};
+use model::Time;
+
+/// Remembers what was told.
+#[derive(Debug)]
+pub(crate) struct Narrator {
+    floor: Weight,
+    /// How often each kind was told of each peer.
+    told: BTreeMap<(String, &'static str), u32>,
+    /// The second that is being told of, and how many turns were told in it.
+    second: (u64, u32),
+    /// Peers that had everything from the start: only of these is it news that they could go.
+    seeds: BTreeSet<String>,
+}
+
+impl Narrator {
+    /// For a swarm of many: milestones and turns.
+    pub(crate) fn of_a_swarm() -> Self {
+        Self { floor: Weight::Turn, told: BTreeMap::new(), second: (0, 0), seeds: BTreeSet::new() }
+    }
+
+    /// For one program that talks about itself: details too.
+    pub(crate) fn of_one() -> Self {
+        Self { floor: Weight::Detail, ..Self::of_a_swarm() }
+    }
+
+    /// The sentence for this event, when it is to be told.
+    pub(crate) fn tell(&mut self, record: &Record) -> Option<String> {
+        let weight = weight(&record.event);
+        match &record.event {
+            Event::Checked { have, pieces, .. } if have == pieces => drop(self.seeds.insert(record.peer.clone())),
+            Event::CopyOut { .. } if !self.seeds.contains(&record.peer) => return None,
+            _ => {}
+        }
+        if weight < self.floor {
+            return None;
+        }
+        let sentence = describe(record)?;
+        (weight == Weight::Milestone || self.is_news(record)).then_some(sentence)
+    }
+
+    fn is_news(&mut self, record: &Record) -> bool {
+        let second = record.time.as_micros() / 1_000_000;
+        if self.second.0 != second {
+            self.second = (second, 0);
+        }
+        let told = self.told.entry((whom(record), record.event.kind())).or_default();
+        if *told == TELLINGS_PER_KIND || self.second.1 == TURNS_PER_SECOND {
+            return false;
+        }
+        *told += 1;
+        self.second.1 += 1;
+        true
+    }
+}
+
+/// Whose turn it is: what a tracker reports is a turn of the client that asked.
+fn whom(record: &Record) -> String {
+    match record.event.remote() {
+        Some(remote) if record.event.family() == Family::Tracker => remote.to_string(),
+        _ => record.peer.clone(),
+    }
+}
+
+/// `  1.204 s  ` and the sentence: how a line of the story looks.
+pub(crate) fn line(time: Time, sentence: &str) -> String {
+    let dim = anstyle::Style::new().dimmed();
+    format!("{dim}{:>8} s{dim:#}  {sentence}", time.to_string())
+}
+
+/// A turn of one kind is told this often for each peer.
+const TELLINGS_PER_KIND: u32 = 2;
+
+/// Turns told in one second of the run. More than this nobody reads.
+const TURNS_PER_SECOND: u32 = 8;
+
+#[cfg(test)]
+mod tests {
+    use events::Event;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_is_told_twice_and_a_milestone_always() {
+        let mut narrator = Narrator::of_a_swarm();
+        let turn = Event::EndgameEntered { blocks: 3 };
+        let told: Vec<bool> = (0..4).map(|s| narrator.tell(&at(s, turn.clone())).is_some()).collect();
+        assert_eq!(told, [true, true, false, false]);
+        let note = Event::Note { text: "hear".into() };
+        assert!((0..9).all(|s| narrator.tell(&at(s, note.clone())).is_some()));
+    }
+
+    #[test]
+    fn only_of_a_seed_is_it_news_that_it_could_go() {
+        let mut narrator = Narrator::of_a_swarm();
+        let out = at(1, Event::CopyOut { pieces: 4 });
+        assert_eq!(narrator.tell(&out), None);
+        narrator.tell(&at(0, Event::Checked { have: 4, pieces: 4, bytes: model::ByteCount(4) }));
+        assert!(narrator.tell(&out).is_some());
+    }
+
+    #[test]
+    fn a_crowd_in_one_second_is_cut_short() {
+        let mut narrator = Narrator::of_a_swarm();
+        let told = (0..100).filter(|i| {
+            let event = Event::EndgameEntered { blocks: 3 };
+            narrator.tell(&Record { peer: format!("peer-{i}"), ..at(1, event) }).is_some()
+        });
+        assert_eq!(told.count(), TURNS_PER_SECOND as usize);
+    }
+
+    #[test]
+    fn details_are_for_one_program_alone() {
+        let detail =
+            at(0, Event::Closed { conn: 1, remote: "bob".into(), by: events::ClosedBy::Us, why: "done".into() });
+        assert!(Narrator::of_a_swarm().tell(&detail).is_none());
+        assert!(Narrator::of_one().tell(&detail).is_some());
+    }
+
+    fn at(secs: u64, event: Event) -> Record {
+        Record { time: Time::from_secs(secs), peer: "alice".into(), event }
+    }
+}

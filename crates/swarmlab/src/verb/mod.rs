@@ -1,0 +1,30 @@
+//! What each verb does.
+
+mod check;
+mod events;
+mod list;
+mod peer;
+mod run;
+mod test;
+mod torrent;
+mod tracker;
+
+use std::process::ExitCode;
+
+use crate::cli::Verb;
+
+/// Does what was asked for.
+pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::Run(args) => run::run(&args),
+        Verb::Check(args) => check::check(&args),
+        Verb::List(args) => list::list(&args),
+        Verb::Test(args) => test::test(&args),
+        Verb::Show(args) => list::show(&args),
+        Verb::Events(args) => events::events(&args),
+        Verb::Tracker(args) => tracker::tracker(&args),
+        Verb::Peer(args) => peer::peer(&args),
+        Verb::Torrent(verb) => torrent::torrent(&verb),
+        Verb::Rqbit(args) => peer::rqbit(&args),
+    }
+}
