@@ -48,6 +48,11 @@ fn we_seed_to_qbittorrent() {
 }
 
 #[test]
+fn aria2_fetches_the_metadata_from_us() {
+    we_seed(aria2::start, By::Magnet);
+}
+
+#[test]
 fn libtorrent_fetches_the_metadata_from_us() {
     we_seed(libtorrent::start, By::Magnet);
 }

@@ -2,10 +2,11 @@
 //!
 //! A peer knows others by address, and of one that dialled in only a passing port. The lab
 //! knows who listens where and whose peer id is whose. A dialled address is looked up among
-//! the listening ones; any other is learnt, for the peer that reports it, from the handshake.
+//! the listening ones; any other is learnt, for the peer that reports it, from the handshake, or failing
+//! that from an address that a single member has for itself.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use model::PeerId;
 
@@ -61,7 +62,15 @@ impl Names {
 
     fn name_of(&self, observer: &str, addr: SocketAddr) -> Option<&str> {
         let met = self.met.get(&(observer.to_owned(), addr));
-        met.or_else(|| self.listening.get(&addr)).map(String::as_str)
+        met.or_else(|| self.listening.get(&addr)).or_else(|| self.only_one_at(addr.ip())).map(String::as_str)
+    }
+
+    /// The only member that listens at this address, whatever the port. Not for 127.0.0.1, from which
+    /// comes whoever does not choose its address.
+    fn only_one_at(&self, ip: IpAddr) -> Option<&String> {
+        let mut here = self.listening.iter().filter(|(addr, _)| addr.ip() == ip).map(|(_, name)| name);
+        let first = here.next().filter(|_| ip != IpAddr::from(Ipv4Addr::LOCALHOST))?;
+        here.all(|other| other == first).then_some(first)
     }
 }
 
@@ -88,6 +97,23 @@ mod tests {
         let mut later = self::record(Event::Interested { conn: 1, remote: passing.into() });
         names.apply(&mut later);
         assert_eq!(later.event.remote(), Some(&Remote::Name("bob".into())));
+    }
+
+    #[test]
+    fn an_address_of_its_own_names_a_member_at_any_port() {
+        let mut names = Names::default();
+        names.listens("bob", "127.0.0.3:6881".parse().unwrap());
+        names.listens("tracker", "127.0.0.1:6969".parse().unwrap());
+        let named = |names: &mut Names, addr: &str| {
+            let remote = Remote::from(addr);
+            let mut record = record(Event::Interested { conn: 1, remote });
+            names.apply(&mut record);
+            record.event.remote().map(ToString::to_string)
+        };
+        assert_eq!(named(&mut names, "127.0.0.3:50000").as_deref(), Some("bob"));
+        assert_eq!(named(&mut names, "127.0.0.1:50000").as_deref(), Some("127.0.0.1:50000"));
+        names.listens("carol", "127.0.0.3:6882".parse().unwrap());
+        assert_eq!(named(&mut names, "127.0.0.3:50000").as_deref(), Some("127.0.0.3:50000"));
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl Candidates {
         candidate.peer_id = candidate.peer_id.filter(|_| useful);
     }
 
+    /// There is nothing to dial this peer for. Should somebody tell its address again, it is news.
+    pub(crate) fn forget(&mut self, peer_id: PeerId) {
+        self.known.retain(|_, candidate| candidate.peer_id != Some(peer_id));
+    }
+
     /// Never dial this again: banned, or ourselves.
     pub(crate) fn ban(&mut self, addr: SocketAddr) {
         self.known.remove(&addr);

@@ -96,6 +96,15 @@ impl Node {
         }
     }
 
+    /// Forgets where this peer can be dialled.
+    pub(crate) fn dial_no_more(&mut self, conn: ConnId) {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let Some(entry) = connection.torrent.and_then(|key| self.torrents.get_mut(&key)) else { return };
+        if let Some(peer_id) = connection.peer_id() {
+            entry.candidates.forget(peer_id);
+        }
+    }
+
     // ---- dialling ----
 
     /// Dials addresses that are due, as far as there is room.

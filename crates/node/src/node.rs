@@ -318,7 +318,12 @@ impl Node {
             match command {
                 TorrentCommand::Send { conn, message } => self.send(conn, &message),
                 TorrentCommand::SendBlock { conn, block, data } => self.send_block(conn, block, data),
-                TorrentCommand::Close { conn, why } => self.close(now, conn, ClosedBy::Us, &why),
+                TorrentCommand::Close { conn, why, for_good } => {
+                    if for_good {
+                        self.dial_no_more(conn);
+                    }
+                    self.close(now, conn, ClosedBy::Us, &why);
+                }
                 TorrentCommand::Disk(op) => self.out.push_back(Command::Disk { torrent: key, op }),
                 TorrentCommand::Event(event) => self.note(event),
                 TorrentCommand::Known(info) => self.out.push_back(Command::Open { torrent: key, info }),

@@ -30,7 +30,7 @@ use events::Event;
 use model::{ByteCount, InfoHash, Rng, Time, Wake};
 
 use self::connection::ConnectionIds;
-use self::peers::Peer;
+use self::peers::{Peer, Whom};
 use self::torrents::Torrents;
 use crate::codec::{
     AnnounceEvent, AnnounceRequest, AnnounceResponse, ConnectionId, Family, Request, RequestError, Response,
@@ -202,7 +202,7 @@ impl Tracker {
         }
         self.stats.announces += 1;
         let wanted = self.wanted(request, key.1);
-        let peers = self.torrents.choose(key, request.peer_id, wanted, &mut self.rng);
+        let peers = self.torrents.choose(key, request.peer_id, of_use_to(request), wanted, &mut self.rng);
         let counts = self.torrents.counts(key);
         let interval = self.config.interval_s();
         self.note(announced(asked.from, request, peers.len(), counts.seeders, counts.leechers));
@@ -311,6 +311,17 @@ struct Asked {
     from: SocketAddr,
     /// Bytes of the datagram.
     size: usize,
+}
+
+/// Whom a client is told of. Seeds are of no use to a seed. But some clients (aria2 1.36, librqbit 9.1) say
+/// that nothing is left while they have no more than a magnet link; so only who has moved bytes is taken
+/// for a seed.
+fn of_use_to(request: &AnnounceRequest) -> Whom {
+    let moved = request.downloaded > ByteCount::ZERO || request.uploaded > ByteCount::ZERO;
+    match request.left == ByteCount::ZERO && moved {
+        true => Whom::Leechers,
+        false => Whom::Everybody,
+    }
 }
 
 fn announced(from: SocketAddr, request: &AnnounceRequest, returned: usize, seeders: u32, leechers: u32) -> Event {

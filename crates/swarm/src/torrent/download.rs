@@ -31,7 +31,8 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         let Some(theirs) = peer.pieces() else { return };
         if picker.have().is_full() && (theirs.is_full() || peer.upload_only) {
-            return self.close(conn, "both have every piece");
+            let why = "both have every piece".to_owned();
+            return self.out.push_back(TorrentCommand::Close { conn, why, for_good: true });
         }
         let want = picker.interesting(theirs);
         if want == peer.we_want {
@@ -54,6 +55,7 @@ impl Torrent {
         if !std::mem::replace(&mut peer.chokes_us, false) {
             return;
         }
+        peer.pipeline.unchoked(turn.now);
         let remote = peer.remote();
         self.note(Event::UnchokedBy { conn: conn.0, remote });
         self.request_more(turn, conn);

@@ -38,10 +38,8 @@ pub enum TorrentCommand {
         block: Block,
         data: Bytes,
     },
-    Close {
-        conn: ConnId,
-        why: String,
-    },
+    /// `for_good`: there is nothing to dial this peer for again.
+    Close { conn: ConnId, why: String, for_good: bool },
     Disk(DiskOp),
     Event(Event),
     /// The info dictionary is known: its storage can be opened. Comes before any disk operation.
@@ -446,7 +444,11 @@ impl Torrent {
         self.tick_at = None;
         self.held_back = None;
         for conn in self.peers.keys() {
-            self.out.push_back(TorrentCommand::Close { conn: *conn, why: "our torrent stopped".to_owned() });
+            self.out.push_back(TorrentCommand::Close {
+                conn: *conn,
+                why: "our torrent stopped".to_owned(),
+                for_good: false,
+            });
         }
         self.out.push_back(TorrentCommand::Halt { why: why.to_owned() });
     }
@@ -471,8 +473,7 @@ impl Torrent {
     fn tick_peer(&mut self, turn: &mut Turn<'_>, conn: ConnId) {
         let now = turn.now;
         let Some(peer) = self.peers.get_mut(&conn) else { return };
-        let rate = peer.down.rate(now);
-        peer.pipeline.sample(now, rate);
+        peer.pipeline.sample(now);
         if now.since(peer.heard_at) >= SILENCE_MAX {
             return self.close(conn, "silent for three minutes");
         }
@@ -521,14 +522,14 @@ impl Torrent {
     }
 
     fn close(&mut self, conn: ConnId, why: &str) {
-        self.out.push_back(TorrentCommand::Close { conn, why: why.to_owned() });
+        self.out.push_back(TorrentCommand::Close { conn, why: why.to_owned(), for_good: false });
     }
 
     /// A rule was broken: told, and the connection closed.
     fn misbehaved(&mut self, conn: ConnId, why: String) {
         let remote = self.remote(conn);
         self.note(Event::PeerMisbehaved { conn: conn.0, remote, why: why.clone() });
-        self.out.push_back(TorrentCommand::Close { conn, why });
+        self.out.push_back(TorrentCommand::Close { conn, why, for_good: false });
     }
 
     fn bytes_of(&self, pieces: &PieceSet) -> ByteCount {
@@ -559,7 +560,7 @@ impl Torrent {
         self.note(Event::PeerBanned { remote, why: why.to_owned() });
         self.out.push_back(TorrentCommand::Ban { peer_id, listen });
         if self.peers.contains_key(&conn) {
-            self.out.push_back(TorrentCommand::Close { conn, why: format!("banned: {why}") });
+            self.out.push_back(TorrentCommand::Close { conn, why: format!("banned: {why}"), for_good: true });
         }
     }
 }

@@ -97,13 +97,15 @@ impl Peers {
         Some(peer)
     }
 
-    /// Up to `count` others for the peer `id` to dial, each as likely, in random order. A seed is
-    /// told only of leechers. The work grows with what is returned, not with the swarm.
-    pub(super) fn choose(&self, id: PeerId, count: usize, rng: &mut Rng) -> Vec<SocketAddr> {
-        let asking = self.by_id.get(&id);
-        let seeds: &[Peer] = if asking.is_some_and(|place| place.seed) { &[] } else { &self.seeds };
+    /// Up to `count` others for the peer `id` to dial, each as likely, in random order. The work grows with
+    /// what is returned, not with the swarm.
+    pub(super) fn choose(&self, id: PeerId, whom: Whom, count: usize, rng: &mut Rng) -> Vec<SocketAddr> {
+        let seeds: &[Peer] = if whom == Whom::Leechers { &[] } else { &self.seeds };
         // Seeds and leechers as one row, in which the one who asks is stepped over.
-        let own = asking.filter(|place| !place.seed).map(|place| seeds.len() + place.index);
+        let own = self.by_id.get(&id).and_then(|place| match place.seed {
+            true => Some(place.index).filter(|&index| index < seeds.len()),
+            false => Some(seeds.len() + place.index),
+        });
         let others = seeds.len() + self.leechers.len() - usize::from(own.is_some());
         let at = |i: usize| {
             let i = if own.is_some_and(|own| i >= own) { i + 1 } else { i };
@@ -123,6 +125,14 @@ impl Peers {
     fn pool_mut(&mut self, seed: bool) -> &mut Vec<Peer> {
         if seed { &mut self.seeds } else { &mut self.leechers }
     }
+}
+
+/// Which others a peer is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whom {
+    Everybody,
+    /// What is of use to a seed.
+    Leechers,
 }
 
 /// `count` different numbers below `from` (all of them if there are fewer), in random order.
@@ -167,19 +177,20 @@ mod tests {
         let mut peers = Peers::default();
         peers.announce(peer(1, 6881, false));
         peers.announce(peer(1, 6882, false));
-        assert_eq!(peers.choose(id(9), 50, &mut Rng::from_seed(1)), [addr(6882)]);
+        assert_eq!(peers.choose(id(9), Whom::Everybody, 50, &mut Rng::from_seed(1)), [addr(6882)]);
     }
 
     #[test]
-    fn seeds_are_told_of_leechers_only_and_nobody_of_himself() {
+    fn a_seed_may_be_told_of_leechers_only_and_nobody_is_told_of_himself() {
         let mut peers = Peers::default();
         for n in 1..=6 {
             peers.announce(peer(n, u16::from(n), n <= 3));
         }
         let mut rng = Rng::from_seed(1);
-        assert_eq!(ports(&peers.choose(id(1), 50, &mut rng)), [4, 5, 6]);
-        assert_eq!(ports(&peers.choose(id(5), 50, &mut rng)), [1, 2, 3, 4, 6]);
-        assert_eq!(ports(&peers.choose(id(7), 50, &mut rng)), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(ports(&peers.choose(id(1), Whom::Leechers, 50, &mut rng)), [4, 5, 6]);
+        assert_eq!(ports(&peers.choose(id(1), Whom::Everybody, 50, &mut rng)), [2, 3, 4, 5, 6]);
+        assert_eq!(ports(&peers.choose(id(5), Whom::Everybody, 50, &mut rng)), [1, 2, 3, 4, 6]);
+        assert_eq!(ports(&peers.choose(id(7), Whom::Everybody, 50, &mut rng)), [1, 2, 3, 4, 5, 6]);
     }
 
     #[test]
@@ -202,7 +213,7 @@ mod tests {
         let mut rng = Rng::from_seed(5);
         let mut seen = [[0_u32; 5]; 20];
         for _ in 0..38_000 {
-            for (position, addr) in peers.choose(id(1), 5, &mut rng).into_iter().enumerate() {
+            for (position, addr) in peers.choose(id(1), Whom::Everybody, 5, &mut rng).into_iter().enumerate() {
                 seen[usize::from(addr.port()) - 1_000][position] += 1;
             }
         }
@@ -235,8 +246,9 @@ mod tests {
                         prop_assert_eq!(removed, list.remove(&n).map(|was| was.0));
                     }
                     Op::Choose { id: n, count } => {
-                        let chosen = ports(&peers.choose(id(n), count, &mut rng));
                         let asks_as_seed = list.get(&n).is_some_and(|was| was.1);
+                        let whom = if asks_as_seed { Whom::Leechers } else { Whom::Everybody };
+                        let chosen = ports(&peers.choose(id(n), whom, count, &mut rng));
                         let eligible: Vec<u16> = list.iter()
                             .filter(|(other, was)| **other != n && !(asks_as_seed && was.1))
                             .map(|(_, was)| was.0).collect();

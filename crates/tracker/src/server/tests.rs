@@ -19,6 +19,18 @@ fn a_client_connects_announces_and_hears_of_the_others() {
 }
 
 #[test]
+fn who_has_only_a_magnet_link_and_says_that_nothing_is_left_hears_of_seeds() {
+    let mut lab = Lab::new();
+    lab.announce("10.0.0.1:9", |request| (request.left, request.port) = (ByteCount::ZERO, 7_001));
+    let joiner = lab.announce("10.0.0.2:9", |request| (request.left, request.port) = (ByteCount::ZERO, 7_002));
+    assert_eq!(joiner.peers, ["10.0.0.1:7001".parse().unwrap()]);
+    let seed = lab.announce("10.0.0.3:9", |request| {
+        (request.left, request.uploaded, request.port) = (ByteCount::ZERO, ByteCount(1), 7_003);
+    });
+    assert_eq!(seed.peers, [], "seeds are of no use to a seed");
+}
+
+#[test]
 fn a_client_is_reported_as_connected_once() {
     let mut lab = Lab::new();
     for _ in 0..3 {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use model::{InfoHash, PeerId, Rng, Time};
 
-use super::peers::{Peer, Peers};
+use super::peers::{Peer, Peers, Whom};
 use super::{Allowed, PEERS_PER_SWARM_MAX, TORRENTS_MAX};
 use crate::codec::{Family, ScrapeCounts};
 
@@ -113,8 +113,8 @@ impl Torrents {
         self.expiries.first().map(|(at, ..)| *at)
     }
 
-    pub(super) fn choose(&self, key: Key, id: PeerId, count: usize, rng: &mut Rng) -> Vec<SocketAddr> {
-        self.swarms.get(&key).map(|peers| peers.choose(id, count, rng)).unwrap_or_default()
+    pub(super) fn choose(&self, key: Key, id: PeerId, whom: Whom, count: usize, rng: &mut Rng) -> Vec<SocketAddr> {
+        self.swarms.get(&key).map(|peers| peers.choose(id, whom, count, rng)).unwrap_or_default()
     }
 
     /// The numbers of a swarm; zeros for one that nobody is in.
