@@ -3,7 +3,8 @@
 //!
 //! Begins like TCP's slow start: one more for each block that arrives, which doubles the depth in
 //! each round trip, until what arrives in a second stops growing with it. From there on, what the
-//! peer delivers in [`AHEAD`].
+//! peer delivers in [`AHEAD`], or in two of its longest pauses where those are longer: Transmission
+//! answers in pulses of half a second, and a queue that one pulse empties could never grow.
 
 use std::time::Duration;
 
@@ -21,6 +22,10 @@ pub(crate) struct Pipeline {
     arrived: u64,
     /// Blocks a second at the last sample.
     last_rate: u64,
+    last_block_at: Time,
+    /// The longest wait for a block since the last sample, and before it.
+    pause: Duration,
+    last_pause: Duration,
 }
 
 impl Pipeline {
@@ -29,7 +34,18 @@ impl Pipeline {
 
     pub(crate) fn new(now: Time) -> Self {
         let max = Self::REQQ_UNSAID as usize;
-        Self { depth: FIRST_DEPTH, max, starting: true, sampled_at: now, arrived: 0, last_rate: 0 }
+        let none = Duration::ZERO;
+        Self {
+            depth: FIRST_DEPTH,
+            max,
+            starting: true,
+            sampled_at: now,
+            arrived: 0,
+            last_rate: 0,
+            last_block_at: now,
+            pause: none,
+            last_pause: none,
+        }
     }
 
     /// Blocks that may be in flight.
@@ -44,11 +60,14 @@ impl Pipeline {
     /// The peer serves us from here on: the first second is measured from now.
     pub(crate) fn unchoked(&mut self, now: Time) {
         (self.sampled_at, self.arrived) = (now, 0);
+        self.last_block_at = now;
     }
 
     /// A block came.
-    pub(crate) fn arrived(&mut self) {
+    pub(crate) fn arrived(&mut self, now: Time) {
         self.arrived += 1;
+        self.pause = self.pause.max(now.since(self.last_block_at));
+        self.last_block_at = now;
         if self.starting {
             self.depth = (self.depth + 1).min(self.max);
         }
@@ -63,6 +82,7 @@ impl Pipeline {
         let per_second = |blocks: u64| (u128::from(blocks) * 1_000_000 / span.as_micros()) as u64;
         let rate = per_second(self.arrived);
         let last = std::mem::replace(&mut self.last_rate, rate);
+        let last_pause = std::mem::replace(&mut self.last_pause, std::mem::take(&mut self.pause));
         (self.sampled_at, self.arrived) = (now, 0);
         // A tenth more than before is still growth.
         if self.starting && last > 0 && rate <= last + last / 10 {
@@ -71,7 +91,8 @@ impl Pipeline {
         if !self.starting {
             // A pause of one second is no reason to begin anew.
             let usual = rate.max((rate + last) / 2);
-            let ahead = u128::from(usual) * AHEAD.as_micros() / 1_000_000;
+            let span = AHEAD.max(self.last_pause.max(last_pause) * 2).min(AHEAD_MAX);
+            let ahead = u128::from(usual) * span.as_micros() / 1_000_000;
             let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
             self.depth = ahead.clamp(DEPTH_MIN, self.max.max(DEPTH_MIN));
         }
@@ -83,10 +104,11 @@ impl Pipeline {
     }
 }
 
-/// What is asked for ahead: longer than a round trip, a pause of a loaded machine, or the half second between
-/// the pulses in which Transmission answers; with less the depth could not grow there. Not longer, because what
-/// is in flight is invisible to others: in a small swarm they would fetch the same rare pieces.
-const AHEAD: Duration = Duration::from_secs(1);
+/// What is asked for ahead: long beside a round trip or a pause of a loaded machine. Not longer than need
+/// be, because what is in flight is invisible to others: in a small swarm they would fetch the same rare
+/// pieces.
+const AHEAD: Duration = Duration::from_millis(500);
+const AHEAD_MAX: Duration = Duration::from_secs(3);
 const FIRST_DEPTH: usize = 8;
 const DEPTH_MIN: usize = 4;
 /// 500 blocks are 8 MiB in flight.
@@ -99,14 +121,11 @@ mod tests {
     #[test]
     fn the_depth_grows_with_each_block_until_the_rate_stops_growing() {
         let mut pipeline = Pipeline::new(Time::ZERO);
-        arrive(&mut pipeline, 20);
-        pipeline.sample(Time::from_secs(1));
-        arrive(&mut pipeline, 30);
-        pipeline.sample(Time::from_secs(2));
+        stream(&mut pipeline, 0, 20);
+        stream(&mut pipeline, 1, 30);
         assert_eq!(pipeline.depth(), FIRST_DEPTH + 50, "it grew by half: still starting");
-        arrive(&mut pipeline, 31);
-        pipeline.sample(Time::from_secs(3));
-        assert_eq!(pipeline.depth(), 31, "a second at 31 blocks a second");
+        stream(&mut pipeline, 2, 32);
+        assert_eq!(pipeline.depth(), 16, "half a second at 32 blocks a second");
     }
 
     #[test]
@@ -114,8 +133,7 @@ mod tests {
         let mut pipeline = Pipeline::new(Time::ZERO);
         pipeline.sample(Time::from_secs(50));
         pipeline.unchoked(Time::from_secs(60));
-        arrive(&mut pipeline, 40);
-        pipeline.sample(Time::from_secs(61));
+        stream(&mut pipeline, 60, 40);
         assert_eq!(pipeline.depth(), FIRST_DEPTH + 40);
     }
 
@@ -123,29 +141,34 @@ mod tests {
     fn a_peer_that_answers_in_pulses_of_half_a_second_is_asked_for_ever_more() {
         let mut pipeline = Pipeline::new(Time::ZERO);
         (pipeline.starting, pipeline.depth, pipeline.last_rate) = (false, 4, 8);
-        for second in 1..=5 {
-            let both_pulses = 2 * pipeline.depth() as u64;
-            arrive(&mut pipeline, both_pulses);
-            pipeline.sample(Time::from_secs(second));
+        for second in 0..5 {
+            for half in 1..=2 {
+                let pulse = Time::from_micros(second * 1_000_000 + half * 500_000);
+                (0..pipeline.depth()).for_each(|_| pipeline.arrived(pulse));
+            }
+            pipeline.sample(Time::from_secs(second + 1));
         }
-        assert_eq!(pipeline.depth(), 128);
+        assert_eq!(pipeline.depth(), 128, "twice as many each second");
     }
 
     #[test]
     fn the_peers_queue_is_never_overrun() {
         let mut pipeline = Pipeline::new(Time::ZERO);
         pipeline.set_reqq(3);
-        for second in 1..5 {
-            arrive(&mut pipeline, 5_000);
+        for second in 0..5 {
+            stream(&mut pipeline, second, 5_000);
             assert_eq!(pipeline.depth(), 3);
-            pipeline.sample(Time::from_secs(second));
         }
         assert_eq!(pipeline.depth(), 3);
         pipeline.set_reqq(0);
         assert_eq!(pipeline.depth(), 1);
     }
 
-    fn arrive(pipeline: &mut Pipeline, blocks: u64) {
-        (0..blocks).for_each(|_| pipeline.arrived());
+    /// A second in which blocks come evenly, and the sample at its end.
+    fn stream(pipeline: &mut Pipeline, second: u64, blocks: u64) {
+        for i in 1..=blocks {
+            pipeline.arrived(Time::from_micros(second * 1_000_000 + i * 1_000_000 / blocks));
+        }
+        pipeline.sample(Time::from_secs(second + 1));
     }
 }

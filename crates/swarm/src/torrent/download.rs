@@ -224,7 +224,7 @@ impl Torrent {
         self.count_received(now, conn, length);
         self.culprit(conn);
         if let Some(peer) = self.peers.get_mut(&conn) {
-            peer.pipeline.arrived();
+            peer.pipeline.arrived(now);
         }
         let remote = self.remote(conn);
         self.note_block(|| Event::BlockReceived {

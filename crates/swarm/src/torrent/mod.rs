@@ -39,7 +39,11 @@ pub enum TorrentCommand {
         data: Bytes,
     },
     /// `for_good`: there is nothing to dial this peer for again.
-    Close { conn: ConnId, why: String, for_good: bool },
+    Close {
+        conn: ConnId,
+        why: String,
+        for_good: bool,
+    },
     Disk(DiskOp),
     Event(Event),
     /// The info dictionary is known: its storage can be opened. Comes before any disk operation.
