@@ -113,7 +113,7 @@ impl Local {
         // Told on the command line, so that no announce can come before it.
         args.extend(["--allow".into(), self.info_hash.to_string().into()]);
         args.extend(["--seed".into(), self.seed.to_string().into()]);
-        Start { launch: self.launch(crate::TRACKER_NAME, args), orders: Vec::new() }
+        Start { launch: self.launch(crate::TRACKER_NAME, args), orders: Vec::new(), says_joined: false }
     }
 
     /// How to start a member and let it take part; `life` counts its starts from 0.
@@ -134,7 +134,9 @@ impl Local {
             args.extend(rate.iter().flat_map(|rate| [flag.into(), format!("{} B/s", rate.0).into()]));
         }
         args.extend(member.slots.iter().flat_map(|slots| ["--slots".into(), slots.to_string().into()]));
-        Some(Start { launch: self.launch(name, args), orders: vec![self.join(member)] })
+        // A stock client may look its torrent up first, and that may take as long as it likes.
+        let says_joined = member.client == Client::Swarmlab;
+        Some(Start { launch: self.launch(name, args), orders: vec![self.join(member)], says_joined })
     }
 
     fn join(&self, member: &Member) -> Control {

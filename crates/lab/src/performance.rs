@@ -198,12 +198,16 @@ impl<'a> Performance<'a> {
     /// What a start means for the other programs is seen to at once; the rest has time.
     fn take_event(&mut self, name: String, mut record: Record) -> Result<(), Broke> {
         record.peer = name;
-        if let Event::Started { listen, .. } = &record.event {
-            self.stage.started(&record.peer);
-            self.local.listens(&record.peer, *listen);
-            if record.peer == TRACKER_NAME && !self.open {
-                self.open_with(*listen)?;
+        match &record.event {
+            Event::Started { listen, .. } => {
+                self.stage.started(&record.peer, self.clock.now());
+                self.local.listens(&record.peer, *listen);
+                if record.peer == TRACKER_NAME && !self.open {
+                    self.open_with(*listen)?;
+                }
             }
+            Event::Joined { .. } => self.stage.joined(&record.peer),
+            _ => {}
         }
         self.held.push(record.time, record);
         Ok(())

@@ -39,6 +39,8 @@ pub(crate) struct Start {
     /// What it is told as soon as it is up. Not before: whoever else mentions it does so after its
     /// own first word, and so its name and address are known.
     pub(crate) orders: Vec<Control>,
+    /// Whether it will say that it takes part in a torrent as soon as it is told to.
+    pub(crate) says_joined: bool,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,12 @@ enum Phase {
     Starting {
         program: Program,
         orders: Vec<Control>,
+        says_joined: bool,
+        until: Time,
+    },
+    /// Told to take part; that it does is awaited.
+    Joining {
+        program: Program,
         until: Time,
     },
     Up {
@@ -79,8 +87,8 @@ pub(crate) enum Ending {
 pub enum StageError {
     #[error("{name} could not be started with {program}: {source}")]
     Start { name: String, program: String, source: io::Error },
-    #[error("{name} did not come up within {} s{}", START_WITHIN.as_secs(), last_words(.log))]
-    Mute { name: String, log: PathBuf },
+    #[error("{name} did not {what} within {} s{}", START_WITHIN.as_secs(), last_words(.log))]
+    Mute { name: String, what: &'static str, log: PathBuf },
     #[error("{name} ended unasked: {how}{}", last_words(.log))]
     Unasked { name: String, how: String, log: PathBuf },
 }
@@ -98,7 +106,7 @@ impl Stage {
         let seat = self.seats.entry(name.to_owned()).or_insert_with(fresh);
         match seat.phase {
             Phase::Gone => {}
-            Phase::Starting { .. } | Phase::Up { .. } => return Ok(()),
+            Phase::Starting { .. } | Phase::Joining { .. } | Phase::Up { .. } => return Ok(()),
             Phase::Leaving { .. } | Phase::Dying { .. } => {
                 seat.again = Some(start);
                 return Ok(());
@@ -110,28 +118,40 @@ impl Stage {
             StageError::Start { name: name.to_owned(), program, source }
         })?;
         self.processes.push(ProcessLine { name: name.to_owned(), pid: program.pid });
-        seat.phase = Phase::Starting { program, orders: start.orders, until: now.after(START_WITHIN) };
+        let Start { orders, says_joined, .. } = start;
+        seat.phase = Phase::Starting { program, orders, says_joined, until: now.after(START_WITHIN) };
         Ok(())
     }
 
-    /// The program says that it is up.
-    pub(crate) fn started(&mut self, name: &str) {
-        if let Some(seat) = self.seats.get_mut(name) {
-            seat.phase = match std::mem::replace(&mut seat.phase, Phase::Gone) {
-                Phase::Starting { program, orders, .. } => {
-                    orders.iter().for_each(|order| program.tell(order));
-                    Phase::Up { program }
+    /// The program says that it is up: it is told what to do.
+    pub(crate) fn started(&mut self, name: &str, now: Time) {
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        seat.phase = match std::mem::replace(&mut seat.phase, Phase::Gone) {
+            Phase::Starting { program, orders, says_joined, .. } => {
+                orders.iter().for_each(|order| program.tell(order));
+                match says_joined {
+                    true => Phase::Joining { program, until: now.after(START_WITHIN) },
+                    false => Phase::Up { program },
                 }
-                other => other,
-            };
-        }
+            }
+            other => other,
+        };
+    }
+
+    /// The program says that it takes part.
+    pub(crate) fn joined(&mut self, name: &str) {
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        seat.phase = match std::mem::replace(&mut seat.phase, Phase::Gone) {
+            Phase::Joining { program, .. } => Phase::Up { program },
+            other => other,
+        };
     }
 
     /// Tells a program something; one that is not there does not hear.
     pub(crate) fn tell(&mut self, name: &str, control: &Control) {
         match self.seats.get_mut(name).map(|seat| &mut seat.phase) {
             Some(Phase::Starting { orders, .. }) => orders.push(control.clone()),
-            Some(Phase::Up { program }) => program.tell(control),
+            Some(Phase::Joining { program, .. } | Phase::Up { program }) => program.tell(control),
             _ => {}
         }
     }
@@ -141,7 +161,7 @@ impl Stage {
         if let Some(seat) = self.seats.get_mut(name) {
             seat.again = None;
             seat.phase = match std::mem::replace(&mut seat.phase, Phase::Gone) {
-                Phase::Starting { program, .. } | Phase::Up { program } => {
+                Phase::Starting { program, .. } | Phase::Joining { program, .. } | Phase::Up { program } => {
                     program.tell(&Control::Leave);
                     program.close_input();
                     Phase::Leaving { program, until: now.after(LEAVE_WITHIN) }
@@ -173,7 +193,7 @@ impl Stage {
         let ending = match std::mem::replace(&mut seat.phase, Phase::Gone) {
             Phase::Gone | Phase::Leaving { .. } => Ending::Left,
             Phase::Dying { why } => Ending::Killed { why },
-            Phase::Starting { .. } | Phase::Up { .. } => Ending::Unasked { how: how(status) },
+            Phase::Starting { .. } | Phase::Joining { .. } | Phase::Up { .. } => Ending::Unasked { how: how(status) },
         };
         (ending, seat.again.take())
     }
@@ -189,8 +209,9 @@ impl Stage {
         for (name, seat) in &mut self.seats {
             match seat.phase {
                 Phase::Leaving { until, .. } if now >= until => seat.kill("it did not leave when asked"),
-                Phase::Starting { until, .. } if now >= until => {
-                    return Err(StageError::Mute { name: name.clone(), log: seat.log.clone() });
+                Phase::Starting { until, .. } if now >= until => return Err(seat.mute(name, "come up")),
+                Phase::Joining { until, .. } if now >= until => {
+                    return Err(seat.mute(name, "take part in the torrent"));
                 }
                 _ => {}
             }
@@ -201,7 +222,7 @@ impl Stage {
     /// The next deadline.
     pub(crate) fn wake(&self) -> Option<Time> {
         let until = |seat: &Seat| match seat.phase {
-            Phase::Starting { until, .. } | Phase::Leaving { until, .. } => Some(until),
+            Phase::Starting { until, .. } | Phase::Joining { until, .. } | Phase::Leaving { until, .. } => Some(until),
             _ => None,
         };
         self.seats.values().filter_map(until).min()
@@ -225,9 +246,16 @@ impl Stage {
 }
 
 impl Seat {
+    fn mute(&self, name: &str, what: &'static str) -> StageError {
+        StageError::Mute { name: name.to_owned(), what, log: self.log.clone() }
+    }
+
     fn kill(&mut self, why: &str) {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Gone) {
-            Phase::Starting { program, .. } | Phase::Up { program } | Phase::Leaving { program, .. } => {
+            Phase::Starting { program, .. }
+            | Phase::Joining { program, .. }
+            | Phase::Up { program }
+            | Phase::Leaving { program, .. } => {
                 program.kill();
                 Phase::Dying { why: why.to_owned() }
             }
@@ -253,7 +281,8 @@ fn last_words(log: &std::path::Path) -> String {
     format!("; the last it said ({}):{}", log.display(), lines.concat())
 }
 
-/// From the start of a process to its first word. Takes milliseconds; a crowded machine needs more.
+/// From the start of a process to its first word, and from an order to take part to the word that it
+/// does. Both take milliseconds; a crowded machine needs more.
 const START_WITHIN: Duration = Duration::from_secs(15);
 
 /// From asking a program to leave to its end. It has a second for its goodbyes.
@@ -283,7 +312,7 @@ mod tests {
     async fn who_does_not_leave_in_time_is_killed() {
         let mut set = Set::new();
         set.start("deaf", "exec sleep 600");
-        set.stage.started("deaf");
+        set.stage.started("deaf", Time::ZERO);
         set.stage.leave("deaf", Time::ZERO);
         assert_eq!(set.stage.wake(), Some(Time::ZERO.after(LEAVE_WITHIN)));
         set.stage.check_deadlines(Time::from_secs(2)).unwrap();
@@ -321,6 +350,11 @@ mod tests {
         assert!(set.stage.check_deadlines(Time::from_secs(1)).is_ok());
         let error = set.stage.check_deadlines(Time::from_secs(60)).unwrap_err().to_string();
         assert!(error.starts_with("mute did not come up"), "{error}");
+        set.stage.started("mute", Time::from_secs(60));
+        let error = set.stage.check_deadlines(Time::from_secs(120)).unwrap_err().to_string();
+        assert!(error.starts_with("mute did not take part"), "{error}");
+        set.stage.joined("mute");
+        assert!(set.stage.check_deadlines(Time::from_secs(999)).is_ok());
     }
 
     struct Set {
@@ -341,7 +375,7 @@ mod tests {
                 args: vec!["-c".into(), script.into()],
                 log: self.dir.path().join(name),
             };
-            let start = Start { launch, orders: Vec::new() };
+            let start = Start { launch, orders: Vec::new(), says_joined: true };
             self.stage.start(name, start.clone(), Time::ZERO).unwrap();
             start
         }

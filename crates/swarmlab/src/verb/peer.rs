@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use events::{Event, Record, SwarmView};
 use lab::Audience;
 use lab::summary::Billing;
-use model::{PeerId, Rng, Time};
+use model::{ByteCount, PeerId, Rng, Time};
 use net::{Clock, DriverConfig, Fence, PeerCommand, PeerError, PeerOptions};
 use node::{JoinOptions, NodeConfig, Picking};
 use tokio::sync::{mpsc, oneshot};
@@ -115,6 +115,7 @@ fn alone(args: &cli::Peer, config: DriverConfig) -> anyhow::Result<ExitCode> {
         view: SwarmView::default(),
         exit_when_complete: args.exit_when_complete,
         complete: false,
+        exchanged: (ByteCount::ZERO, ByteCount::ZERO),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     let interrupted = runtime.block_on(show.until_the_end(clock, events, commands));
@@ -122,13 +123,13 @@ fn alone(args: &cli::Peer, config: DriverConfig) -> anyhow::Result<ExitCode> {
         Ok(result) => result.map_err(|error| failed(&error))?,
         Err(panic) => std::panic::resume_unwind(panic),
     }
-    let Show { view, complete, name, audience, .. } = show;
-    drop(audience);
+    let complete = show.complete;
+    let farewell = show.farewell();
     if let Ok(Err(why)) = runtime.block_on(answer) {
         bail!("failed to join {torrent}: {why}");
     }
     if !args.json {
-        farewell(&view, &name);
+        println!("{farewell}");
     }
     let unfinished = interrupted && args.exit_when_complete && !complete;
     Ok(if unfinished { ExitCode::from(lab::Outcome::Stopped.exit_code()) } else { ExitCode::SUCCESS })
@@ -141,6 +142,8 @@ struct Show {
     view: SwarmView,
     exit_when_complete: bool,
     complete: bool,
+    /// Sent and received over connections that have ended.
+    exchanged: (ByteCount, ByteCount),
 }
 
 impl Show {
@@ -174,10 +177,22 @@ impl Show {
         }
     }
 
+    /// What it came to, in a sentence. Takes the bars off the screen.
+    fn farewell(self) -> String {
+        let (sent, received) = self.exchanged;
+        let peer = self.view.peers.get(&self.name).cloned().unwrap_or_default();
+        let have = output::percent(peer.have, peer.pieces);
+        format!("{} had {have} % at the end, fetched {received} and gave {sent}.", self.name)
+    }
+
     async fn take(&mut self, time: Time, event: Event, commands: &mpsc::Sender<PeerCommand>) {
         let record = Record { time, peer: self.name.clone(), event };
         self.view.apply(&record);
         self.audience.event(&record, &self.view);
+        if let Event::Exchanged { sent, received, .. } = record.event {
+            self.exchanged.0 += sent;
+            self.exchanged.1 += received;
+        }
         let whole = match record.event {
             Event::Complete { .. } => true,
             Event::Checked { have, pieces, .. } => pieces > 0 && have == pieces,
@@ -186,13 +201,6 @@ impl Show {
         if whole && !std::mem::replace(&mut self.complete, true) && self.exit_when_complete {
             let _gone = commands.send(PeerCommand::Leave).await;
         }
-    }
-}
-
-fn farewell(view: &SwarmView, name: &str) {
-    if let Some(peer) = view.peers.get(name) {
-        let have = output::percent(peer.have, peer.pieces);
-        println!("{name} had {have} % at the end, fetched {} and gave {}.", peer.downloaded, peer.uploaded);
     }
 }
 
