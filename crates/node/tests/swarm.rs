@@ -287,6 +287,42 @@ fn a_torrent_the_tracker_does_not_serve_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_tracker_that_lies_about_peers_costs_time_and_nothing_else() {
+    let (bytes, torrent) = lesson(1 << 20);
+    let mut table = table();
+    table.seat("a", |_| {});
+    table.join("a", TorrentSource::Metainfo(Arc::clone(&torrent)), &[]);
+    let own = table.addr("a");
+    table.with("a", |node, now| {
+        for n in 0..3_000u32 {
+            let [_, x, y, z] = n.to_be_bytes();
+            node.add_peer(now, node::TorrentKey(1), ([10, 1 + x, y, z], 6881).into());
+        }
+        for useless in ["0.0.0.0:1", "10.0.0.1:0", "224.0.0.1:5", "255.255.255.255:9"] {
+            node.add_peer(now, node::TorrentKey(1), useless.parse().unwrap());
+        }
+        node.add_peer(now, node::TorrentKey(1), own);
+    });
+    seat_quiet(&mut table, "seed", &torrent, &bytes); // it dials, as nobody finds it among the lies
+    assert!(table.run_until(5 * MINUTE, |table| all_complete(table, &["a"])));
+    assert_eq!(on_disk(&mut table, "a"), bytes);
+}
+
+#[test]
+fn a_tracker_that_is_down_is_asked_again_and_peers_go_on_without_it() {
+    let (bytes, _) = lesson(1 << 20);
+    let torrent = Arc::new(torrent_of(&bytes, PIECE, "udp://10.9.9.9:1/announce"));
+    let mut table = table();
+    seat_swarm(&mut table, &torrent, &bytes, &["a"]);
+    table.run_for(Duration::from_secs(50));
+    let failed = table.events("a").filter(|e| matches!(e, Event::AnnounceFailed { .. })).count();
+    assert!(failed >= 2, "15 s, then 30 s (BEP 15): {failed}");
+    let seed = table.addr("seed");
+    table.with("a", |node, now| node.add_peer(now, node::TorrentKey(1), seed));
+    assert!(table.run_until(MINUTE, |table| all_complete(table, &["a"])));
+}
+
+#[test]
 fn both_dial_and_one_connection_stays() {
     let (bytes, torrent) = lesson(1 << 18);
     let mut table = table();
