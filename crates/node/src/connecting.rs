@@ -59,6 +59,10 @@ impl Node {
                 if let Some(key) = key {
                     self.send_handshake(conn, key);
                 }
+                // One attempt less under way: there may be room for another.
+                if let Some(entry) = key.and_then(|key| self.torrents.get_mut(&key)) {
+                    entry.dial_at = Some(now);
+                }
             }
             Err(why) => {
                 self.connections.remove(&conn);

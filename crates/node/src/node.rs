@@ -57,6 +57,10 @@ pub enum JoinError {
     Leaving,
 }
 
+/// Bytes waiting for a peer that does not read before it is let go: far more than the blocks that are
+/// read ahead for it and a `have` for each piece.
+const UNSENT_MAX: usize = 16 << 20;
+
 /// What goodbyes to trackers may take.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
@@ -233,7 +237,11 @@ impl Node {
     }
 
     fn pass_on(&mut self, now: Time, conn: ConnId, message: Message) {
-        let Some(key) = self.connections.get(&conn).and_then(|connection| connection.torrent) else { return };
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if connection.unsent > UNSENT_MAX {
+            return self.broke_rules(now, conn, "asks and asks, and reads nothing");
+        }
+        let Some(key) = connection.torrent else { return };
         self.tell(now, key, |torrent, turn| torrent.handle_message(turn, conn, message));
     }
 
@@ -285,7 +293,8 @@ impl Node {
     /// It is time.
     pub fn handle_timeout(&mut self, now: Time) {
         self.close_silent_strangers(now);
-        let keys: Vec<TorrentKey> = self.torrents.keys().copied().collect();
+        let mut keys: Vec<TorrentKey> = self.torrents.keys().copied().collect();
+        self.rng.shuffle(&mut keys); // when a limit opens, the first gets most
         for key in keys {
             if self.leaving.is_none() {
                 self.tell(now, key, |torrent, turn| torrent.handle_timeout(turn));
@@ -333,7 +342,7 @@ impl Node {
                 }
                 TorrentCommand::Found(addrs) => self.found(now, key, addrs, Source::Pex),
                 TorrentCommand::Listens { peer_id, addr } => self.listens(now, key, peer_id, addr),
-                TorrentCommand::Ban { peer_id, listen } => self.ban(key, peer_id, listen),
+                TorrentCommand::Ban { peer_id, listen } => self.ban(now, key, peer_id, listen),
                 TorrentCommand::Halt { .. } => {
                     self.announce(now, key, |announcer, now, facts| announcer.stop(now, facts));
                 }
@@ -357,11 +366,16 @@ impl Node {
         }
     }
 
-    fn ban(&mut self, key: TorrentKey, peer_id: PeerId, listen: Option<SocketAddr>) {
+    fn ban(&mut self, now: Time, key: TorrentKey, peer_id: PeerId, listen: Option<SocketAddr>) {
         let Some(entry) = self.torrents.get_mut(&key) else { return };
         entry.banned.insert(peer_id);
         if let Some(addr) = listen {
             entry.candidates.ban(addr);
+        }
+        let theirs = |c: &Connection| c.torrent == Some(key) && c.peer_id() == Some(peer_id);
+        let conns: Vec<ConnId> = self.connections.iter().filter(|(_, c)| theirs(c)).map(|(&conn, _)| conn).collect();
+        for conn in conns {
+            self.close(now, conn, ClosedBy::Us, "banned");
         }
     }
 

@@ -292,3 +292,48 @@ fn who_rejects_everything_is_not_asked_without_end() {
     }
     assert!((1..=20).contains(&requests), "{requests} requests in no time");
 }
+
+#[test]
+fn who_asks_without_reading_is_let_go() {
+    let (bytes, torrent) = lesson();
+    let mut stranger = greeted(&torrent, &bytes, Reserved::ours());
+    stranger.reads = false;
+    let refused = Message::Request(block(0, 0)); // choked: each is answered by a reject
+    for _ in 0..2_000_000 {
+        stranger.say(&refused);
+        if stranger.closed {
+            break;
+        }
+    }
+    assert!(stranger.complaint().is_some_and(|why| why.contains("reads nothing")));
+}
+
+#[test]
+fn rejects_that_answer_nothing_change_nothing() {
+    let (_, torrent) = lesson();
+    let mut stranger = greeted(&torrent, &[], Reserved::ours());
+    stranger.node.set_limits(stranger.now, None, Some(model::Rate(1_000)));
+    stranger.say(&Message::HaveAll);
+    for _ in 0..100 {
+        stranger.say(&Message::Reject(block(0, 0)));
+    }
+    stranger.say(&Message::Unchoke);
+    let asked = stranger.hear().iter().filter(|m| matches!(m, Message::Request(_))).count();
+    assert!(asked <= 2, "invented rejects bought {asked} requests");
+}
+
+#[test]
+fn a_silent_peer_does_not_keep_a_magnet_link_from_others() {
+    let (_, torrent) = lesson();
+    let mut stranger = Stranger::meet_with(TorrentSource::Magnet(torrent.magnet()), &[]);
+    stranger.shake_hands(&torrent, Reserved::ours());
+    let hello = wire::ExtensionHandshake {
+        messages: [("ut_metadata".to_owned(), 3)].into(),
+        metadata_size: Some(999), // a lie, and nothing follows
+        ..wire::ExtensionHandshake::default()
+    };
+    stranger.say(&Message::Extended { id: 0, payload: hello.encode() });
+    stranger.wait(Duration::from_secs(60));
+    let asked = stranger.log.iter().filter(|e| matches!(e, Event::MetadataRequested { .. })).count();
+    assert!((2..=7).contains(&asked), "asked anew each ten seconds: {asked}");
+}

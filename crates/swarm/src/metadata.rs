@@ -1,7 +1,7 @@
 //! Fetching the info dictionary from peers (BEP 9): which part to ask whom for, and whether the
 //! whole is what the magnet link named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use model::bound::METADATA_BYTES_MAX;
@@ -27,7 +27,7 @@ pub(crate) struct MetadataFetch {
     /// Set after a mixture of peers gave a wrong whole: then one peer must give all of it.
     only: Option<ConnId>,
     /// Peers that gave a wrong whole, or refused.
-    useless: Vec<ConnId>,
+    useless: BTreeSet<ConnId>,
     must_be_single: bool,
 }
 
@@ -51,7 +51,14 @@ pub(crate) enum Outcome {
 
 impl MetadataFetch {
     pub(crate) fn new(info_hash: InfoHash) -> Self {
-        Self { info_hash, size: None, parts: BTreeMap::new(), only: None, useless: Vec::new(), must_be_single: false }
+        Self {
+            info_hash,
+            size: None,
+            parts: BTreeMap::new(),
+            only: None,
+            useless: BTreeSet::new(),
+            must_be_single: false,
+        }
     }
 
     /// The next part to ask this peer for, if any. Call until `None`; at most two are in flight to one peer.
@@ -102,32 +109,42 @@ impl MetadataFetch {
         senders.dedup();
         self.begin_anew();
         if let [single] = senders[..] {
-            self.useless.push(single);
+            self.useless.insert(single);
         }
         Outcome::Wrong(senders)
     }
 
     /// The peer won't give it.
     pub(crate) fn refused(&mut self, conn: ConnId) {
-        self.useless.push(conn);
-        self.gone(conn);
+        self.release(conn);
+        self.useless.insert(conn);
     }
 
     /// The peer is gone: what it was asked for is open again.
     pub(crate) fn gone(&mut self, conn: ConnId) {
+        self.release(conn);
+        self.useless.remove(&conn);
+    }
+
+    fn release(&mut self, conn: ConnId) {
         self.parts.retain(|_, part| !matches!(part, Part::Asked { conn: c, .. } if *c == conn));
         if self.only == Some(conn) {
             self.begin_anew();
         }
-        if self.parts.is_empty() {
-            self.size = None;
-        }
+        self.give_up_when_nothing_comes();
     }
 
     /// Opens parts again that were asked for too long ago.
     pub(crate) fn expire(&mut self, now: Time) {
         self.parts.retain(|_, part| !matches!(part, Part::Asked { at, .. } if now.since(*at) >= PATIENCE));
-        if self.parts.is_empty() {
+        self.give_up_when_nothing_comes();
+    }
+
+    /// Nobody is asked any more: whoever named this size may have lied, and what came of it is worth
+    /// nothing with another.
+    fn give_up_when_nothing_comes(&mut self) {
+        if !self.parts.values().any(|part| matches!(part, Part::Asked { .. })) {
+            self.parts.clear();
             (self.size, self.only) = (None, None);
         }
     }
@@ -184,6 +201,17 @@ mod tests {
         assert_eq!(fetch.ask(Time::ZERO, B, 10_000), None);
         fetch.expire(Time::from_secs(10));
         assert_eq!(fetch.ask(Time::from_secs(10), B, 10_000), Some(0));
+    }
+
+    #[test]
+    fn a_liar_about_the_size_who_gives_a_part_and_leaves_blocks_nobody() {
+        let (whole, mut fetch) = fetch_of(10_000);
+        assert_eq!(fetch.ask(Time::ZERO, A, 20_000), Some(0));
+        assert_eq!(fetch.ask(Time::ZERO, A, 20_000), Some(1));
+        assert_eq!(fetch.received(A, 0, Bytes::from(vec![0; 16_384])), Outcome::More);
+        fetch.gone(A);
+        assert_eq!(fetch.ask(Time::ZERO, B, 10_000), Some(0));
+        assert_eq!(fetch.received(B, 0, whole.clone()), Outcome::Whole(whole));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Stranger {
     decoder: Decoder,
     /// The node hung up.
     pub closed: bool,
+    /// False for one that lets what it is sent pile up.
+    pub reads: bool,
 }
 
 impl Stranger {
@@ -54,6 +56,7 @@ impl Stranger {
             sent: BytesMut::new(),
             decoder: Decoder::new(),
             closed: false,
+            reads: true,
         };
         stranger.settle();
         stranger.conn = stranger.node.handle_incoming(Time::ZERO, ([10, 0, 0, 2], 50_000).into()).unwrap();
@@ -118,7 +121,9 @@ impl Stranger {
             match command {
                 Command::Send { conn, bytes } if conn == self.conn => {
                     self.sent.extend_from_slice(&bytes);
-                    self.node.handle_sent(self.now, conn, bytes.len());
+                    if self.reads {
+                        self.node.handle_sent(self.now, conn, bytes.len());
+                    }
                 }
                 Command::Close { conn } if conn == self.conn => self.closed = true,
                 Command::Dial { conn, .. } => self.node.handle_dialled(self.now, conn, Err("nobody there".to_owned())),

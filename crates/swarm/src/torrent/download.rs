@@ -81,7 +81,11 @@ impl Torrent {
 
     pub(super) fn rejected_by(&mut self, turn: &mut Turn<'_>, conn: ConnId, block: Block) {
         let Stage::Active(picker) = &mut self.stage else { return };
+        let before = picker.in_flight(conn);
         picker.released(conn, block);
+        if picker.in_flight(conn) == before {
+            return; // the answer to a cancel (BEP 6), or to nothing
+        }
         turn.limits.down.give_back(u64::from(block.length));
         let remote = self.remote(conn);
         self.note_block(|| Event::RequestRejected {
@@ -295,18 +299,22 @@ impl Torrent {
         }
     }
 
-    pub(super) fn look_for_snub(&mut self, now: Time, conn: ConnId) {
+    pub(super) fn look_for_snub(&mut self, turn: &mut Turn<'_>, conn: ConnId) {
+        let now = turn.now;
         let (Stage::Active(picker), Some(peer)) = (&mut self.stage, self.peers.get_mut(&conn)) else { return };
         let silent = now.since(peer.fed_at);
-        if peer.snubs_us || picker.in_flight(conn) == 0 || silent < SNUB_AFTER {
+        if picker.in_flight(conn) == 0 || silent < SNUB_AFTER {
             return;
         }
-        peer.snubs_us = true;
+        let known = std::mem::replace(&mut peer.snubs_us, true);
         peer.pipeline.collapse(now);
         let (remote, silent) = (peer.remote(), silent.as_secs() as u32);
         let taken_back = picker.timed_out(conn);
-        self.note(Event::Snubbed { conn: conn.0, remote, silent });
+        if !known {
+            self.note(Event::Snubbed { conn: conn.0, remote, silent });
+        }
         for block in taken_back {
+            turn.limits.down.give_back(u64::from(block.length));
             self.cancel(conn, block, "the peer snubs us");
         }
     }

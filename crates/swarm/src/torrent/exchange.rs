@@ -95,7 +95,10 @@ impl Torrent {
         }
         peer.upload_only = theirs.upload_only;
         peer.metadata_size = theirs.metadata_size.or(peer.metadata_size);
-        peer.extensions.extend(theirs.messages.clone());
+        let ours = [ids::UT_METADATA_NAME, ids::UT_PEX_NAME, ids::UPLOAD_ONLY_NAME];
+        for (name, id) in theirs.messages.iter().filter(|(name, _)| ours.contains(&name.as_str())) {
+            peer.extensions.insert(name.clone(), *id);
+        }
         if peer.extension(ids::UT_PEX_NAME).is_some() && peer.pex_due.is_none() {
             peer.pex_due = Some(turn.now.after(PEX_FIRST));
         }
@@ -145,7 +148,11 @@ impl Torrent {
     pub(super) fn ask_for_metadata(&mut self, turn: &mut Turn<'_>) {
         let Stage::Fetching(fetch) = &mut self.stage else { return };
         let mut asks = Vec::new();
-        for (&conn, peer) in &self.peers {
+        // By lot, so that one who never answers is not asked first each time.
+        let mut conns: Vec<ConnId> = self.peers.keys().copied().collect();
+        turn.rng.shuffle(&mut conns);
+        for conn in conns {
+            let Some(peer) = self.peers.get(&conn) else { continue };
             let (Some(id), Some(size)) = (peer.extension(ids::UT_METADATA_NAME), peer.metadata_size) else { continue };
             while let Some(part) = fetch.ask(turn.now, conn, size) {
                 asks.push((conn, id, part));
@@ -179,7 +186,7 @@ impl Torrent {
     fn metadata_asked(&mut self, conn: ConnId, part: u32) {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         let Some(id) = peer.extension(ids::UT_METADATA_NAME) else { return };
-        let at = part as usize * PART_BYTES as usize;
+        let at = (part as usize).saturating_mul(PART_BYTES as usize);
         let raw = self.info.as_ref().map(|info| info.raw()).filter(|raw| at < raw.len());
         let answer = match raw {
             Some(raw) if peer.metadata_credit > 0 => {

@@ -55,9 +55,8 @@ impl Torrent {
         let Some(peer) = self.peers.get_mut(&conn) else { return };
         let old = match &mut peer.has {
             Has::Unread(claims) => {
-                if claims.len() < CLAIMS_MAX {
-                    claims.push(claim);
-                }
+                claims.clear(); // each says all; only haves add to it
+                claims.push(claim);
                 return;
             }
             Has::Known(set) => set,

@@ -335,7 +335,8 @@ impl Torrent {
         match &mut self.stage {
             Stage::Fetching(fetch) => fetch.gone(conn),
             Stage::Active(picker) => {
-                picker.released_all(conn);
+                let lost = picker.released_all(conn);
+                turn.limits.down.give_back(lost.iter().map(|block| u64::from(block.length)).sum());
                 if let Has::Known(pieces) = &peer.has {
                     picker.peer_left(pieces);
                 }
@@ -484,7 +485,7 @@ impl Torrent {
         if now.since(peer.spoke_at) >= KEEP_ALIVE {
             self.send(conn, Message::KeepAlive);
         }
-        self.look_for_snub(now, conn);
+        self.look_for_snub(turn, conn);
         if self.peers.get(&conn).is_some_and(|peer| peer.pex_due.is_some_and(|due| now >= due)) {
             self.send_pex(now, conn);
         }
@@ -546,11 +547,16 @@ impl Torrent {
 
     /// The number under which this sender is remembered.
     fn culprit(&mut self, conn: ConnId) -> Option<Culprit> {
-        if let Some(at) = self.culprits.iter().position(|known| known.conn == conn) {
+        if let Some(at) = self.culprits.iter().rposition(|known| known.conn == conn) {
             return Some(Culprit(at));
         }
-        let intro = self.peers.get(&conn)?.intro;
-        let Introduction { peer_id, remote, listen, .. } = intro;
+        let Introduction { peer_id, remote, listen, .. } = self.peers.get(&conn)?.intro;
+        // Somebody who comes again is the same one, and takes no new place.
+        let again = |known: &Acquaintance| known.peer_id == peer_id && known.remote.ip() == remote.ip();
+        if let Some(at) = self.culprits.iter().position(again) {
+            (self.culprits[at].conn, self.culprits[at].remote) = (conn, remote);
+            return Some(Culprit(at));
+        }
         self.culprits.push(Acquaintance { conn, peer_id, remote, listen, banned: false });
         Some(Culprit(self.culprits.len() - 1))
     }
@@ -562,10 +568,10 @@ impl Torrent {
         }
         let (conn, peer_id, remote, listen) = (known.conn, known.peer_id, Remote::Addr(known.remote), known.listen);
         self.note(Event::PeerBanned { remote, why: why.to_owned() });
-        self.out.push_back(TorrentCommand::Ban { peer_id, listen });
         if self.peers.contains_key(&conn) {
             self.out.push_back(TorrentCommand::Close { conn, why: format!("banned: {why}"), for_good: true });
         }
+        self.out.push_back(TorrentCommand::Ban { peer_id, listen });
     }
 }
 
