@@ -1,10 +1,11 @@
 //! How many blocks to have asked one peer for: enough that it never waits for us, within what it
 //! is willing to queue.
 //!
-//! Begins like TCP's slow start: one more for each block that arrives, which doubles the depth in
-//! each round trip, until what arrives in a second stops growing with it. From there on, what the
-//! peer delivers in [`AHEAD`], or in two of its longest pauses where those are longer: Transmission
-//! answers in pulses of half a second, and a queue that one pulse empties could never grow.
+//! In the first second like TCP's slow start: one more for each block that arrives, which doubles the depth
+//! in each round trip. From there on what the peer delivers in [`AHEAD`], measured anew each second; while
+//! that is longer than a round trip, it leaves room to grow. Where a peer pauses longer, two of its
+//! longest pauses: Transmission answers in pulses of half a second, and a queue that one pulse empties
+//! could never grow.
 
 use std::time::Duration;
 
@@ -84,16 +85,13 @@ impl Pipeline {
         let last = std::mem::replace(&mut self.last_rate, rate);
         let last_pause = std::mem::replace(&mut self.last_pause, std::mem::take(&mut self.pause));
         (self.sampled_at, self.arrived) = (now, 0);
-        // A tenth more than before is still growth.
-        if self.starting && last > 0 && rate <= last + last / 10 {
-            self.starting = false;
-        }
+        // A pause of one second is no reason to begin anew.
+        let usual = rate.max((rate + last) / 2);
+        let span = AHEAD.max(self.last_pause.max(last_pause) * 2).min(AHEAD_MAX);
+        let ahead = u128::from(usual) * span.as_micros() / 1_000_000;
+        let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
+        self.starting &= rate == 0;
         if !self.starting {
-            // A pause of one second is no reason to begin anew.
-            let usual = rate.max((rate + last) / 2);
-            let span = AHEAD.max(self.last_pause.max(last_pause) * 2).min(AHEAD_MAX);
-            let ahead = u128::from(usual) * span.as_micros() / 1_000_000;
-            let ahead = usize::try_from(ahead).unwrap_or(usize::MAX);
             self.depth = ahead.clamp(DEPTH_MIN, self.max.max(DEPTH_MIN));
         }
     }
@@ -119,13 +117,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_depth_grows_with_each_block_until_the_rate_stops_growing() {
+    fn the_depth_grows_with_each_block_of_the_first_second_and_then_fits_what_came() {
         let mut pipeline = Pipeline::new(Time::ZERO);
-        stream(&mut pipeline, 0, 20);
-        stream(&mut pipeline, 1, 30);
-        assert_eq!(pipeline.depth(), FIRST_DEPTH + 50, "it grew by half: still starting");
-        stream(&mut pipeline, 2, 32);
-        assert_eq!(pipeline.depth(), 16, "half a second at 32 blocks a second");
+        (1..=40).for_each(|i| pipeline.arrived(Time::from_micros(i * 25_000)));
+        assert_eq!(pipeline.depth(), FIRST_DEPTH + 40);
+        pipeline.sample(Time::from_secs(1));
+        assert_eq!(pipeline.depth(), 20, "half a second at 40 blocks a second");
+        stream(&mut pipeline, 1, 200);
+        assert_eq!(pipeline.depth(), 100, "the round trip is shorter than half a second, so the rate could grow");
     }
 
     #[test]
@@ -134,7 +133,7 @@ mod tests {
         pipeline.sample(Time::from_secs(50));
         pipeline.unchoked(Time::from_secs(60));
         stream(&mut pipeline, 60, 40);
-        assert_eq!(pipeline.depth(), FIRST_DEPTH + 40);
+        assert_eq!(pipeline.depth(), 20);
     }
 
     #[test]
