@@ -20,9 +20,9 @@ pub struct Content {
 /// Why there is no content.
 #[derive(Debug, thiserror::Error)]
 pub enum ContentError {
-    #[error("make the content {path}: {source}")]
+    #[error("make the content {path}")]
     Write { path: String, source: io::Error },
-    #[error("use {path} as content: {source}")]
+    #[error("use {path} as content")]
     Read { path: String, source: io::Error },
     #[error("use {0} as content: it has no name of its own to call the torrent by")]
     Nameless(String),

@@ -25,7 +25,7 @@ pub struct RunFolder {
 
 /// Why there is no folder.
 #[derive(Debug, thiserror::Error)]
-#[error("make the run folder {path}: {source}")]
+#[error("make the run folder {path}")]
 pub struct FolderError {
     pub path: String,
     pub source: io::Error,

@@ -64,7 +64,7 @@ pub(crate) enum Broke {
     Stage(#[from] StageError),
     #[error(transparent)]
     Torrent(#[from] TorrentError),
-    #[error("write {path}: {source}")]
+    #[error("write {path}")]
     Write { path: String, source: io::Error },
     #[error("stopped by Ctrl-C")]
     Stopped,

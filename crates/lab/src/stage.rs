@@ -85,7 +85,7 @@ pub(crate) enum Ending {
 /// The lab broke on account of a program.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    #[error("{name} could not be started with {program}: {source}")]
+    #[error("{name} could not be started with {program}")]
     Start { name: String, program: String, source: io::Error },
     #[error("{name} did not {what} within {} s{}", START_WITHIN.as_secs(), last_words(.log))]
     Mute { name: String, what: &'static str, log: PathBuf },

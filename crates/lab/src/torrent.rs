@@ -15,7 +15,7 @@ use crate::folder::RunFolder;
 pub enum TorrentError {
     #[error(transparent)]
     Content(#[from] ContentError),
-    #[error("make a torrent of {path}: {source}")]
+    #[error("make a torrent of {path}")]
     Create { path: String, source: net::CreateError },
     #[error("{path} holds only empty files: there is nothing to share")]
     Empty { path: String },
