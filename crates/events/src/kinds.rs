@@ -311,6 +311,52 @@ pub struct Provenance {
     pub bytes: u32,
 }
 
+/// The events that name one other side, as a pattern.
+macro_rules! one_remote {
+    ($remote:ident) => {
+        Event::Exchanged { remote: $remote, .. }
+            | Event::PeerFound { remote: $remote, .. }
+            | Event::PexReceived { remote: $remote, .. }
+            | Event::PexSent { remote: $remote, .. }
+            | Event::Fenced { remote: $remote, .. }
+            | Event::Dialled { remote: $remote, .. }
+            | Event::DialFailed { remote: $remote, .. }
+            | Event::Connected { remote: $remote, .. }
+            | Event::Rejected { remote: $remote, .. }
+            | Event::Closed { remote: $remote, .. }
+            | Event::HandshakeSent { remote: $remote, .. }
+            | Event::HandshakeReceived { remote: $remote, .. }
+            | Event::ExtensionsReceived { remote: $remote, .. }
+            | Event::BitfieldReceived { remote: $remote, .. }
+            | Event::UnknownMessage { remote: $remote, .. }
+            | Event::UnknownExtension { remote: $remote, .. }
+            | Event::Interested { remote: $remote, .. }
+            | Event::NotInterested { remote: $remote, .. }
+            | Event::PeerInterested { remote: $remote, .. }
+            | Event::PeerNotInterested { remote: $remote, .. }
+            | Event::Unchoked { remote: $remote, .. }
+            | Event::Choked { remote: $remote, .. }
+            | Event::UnchokedBy { remote: $remote, .. }
+            | Event::ChokedBy { remote: $remote, .. }
+            | Event::Snubbed { remote: $remote, .. }
+            | Event::PiecePicked { remote: $remote, .. }
+            | Event::BlockRequested { remote: $remote, .. }
+            | Event::BlockReceived { remote: $remote, .. }
+            | Event::BlockDiscarded { remote: $remote, .. }
+            | Event::BlockSent { remote: $remote, .. }
+            | Event::RequestCancelled { remote: $remote, .. }
+            | Event::RequestRejected { remote: $remote, .. }
+            | Event::MetadataRequested { remote: $remote, .. }
+            | Event::PeerMisbehaved { remote: $remote, .. }
+            | Event::PeerBanned { remote: $remote, .. }
+            | Event::TrackerConnected { remote: $remote, .. }
+            | Event::TrackerAnnounced { remote: $remote, .. }
+            | Event::TrackerScraped { remote: $remote, .. }
+            | Event::TrackerRefused { remote: $remote, .. }
+            | Event::TrackerExpired { remote: $remote, .. }
+    };
+}
+
 impl Event {
     /// True for the events that come with every block, off by default ([`Detail`]).
     pub fn is_block_level(&self) -> bool {
@@ -327,46 +373,7 @@ impl Event {
     /// The other side, where the event has exactly one.
     pub fn remote(&self) -> Option<&Remote> {
         match self {
-            Self::Exchanged { remote, .. }
-            | Self::PeerFound { remote, .. }
-            | Self::PexReceived { remote, .. }
-            | Self::PexSent { remote, .. }
-            | Self::Fenced { remote, .. }
-            | Self::Dialled { remote, .. }
-            | Self::DialFailed { remote, .. }
-            | Self::Connected { remote, .. }
-            | Self::Rejected { remote, .. }
-            | Self::Closed { remote, .. }
-            | Self::HandshakeSent { remote, .. }
-            | Self::HandshakeReceived { remote, .. }
-            | Self::ExtensionsReceived { remote, .. }
-            | Self::BitfieldReceived { remote, .. }
-            | Self::UnknownMessage { remote, .. }
-            | Self::UnknownExtension { remote, .. }
-            | Self::Interested { remote, .. }
-            | Self::NotInterested { remote, .. }
-            | Self::PeerInterested { remote, .. }
-            | Self::PeerNotInterested { remote, .. }
-            | Self::Unchoked { remote, .. }
-            | Self::Choked { remote, .. }
-            | Self::UnchokedBy { remote, .. }
-            | Self::ChokedBy { remote, .. }
-            | Self::Snubbed { remote, .. }
-            | Self::PiecePicked { remote, .. }
-            | Self::BlockRequested { remote, .. }
-            | Self::BlockReceived { remote, .. }
-            | Self::BlockDiscarded { remote, .. }
-            | Self::BlockSent { remote, .. }
-            | Self::RequestCancelled { remote, .. }
-            | Self::RequestRejected { remote, .. }
-            | Self::MetadataRequested { remote, .. }
-            | Self::PeerMisbehaved { remote, .. }
-            | Self::PeerBanned { remote, .. }
-            | Self::TrackerConnected { remote, .. }
-            | Self::TrackerAnnounced { remote, .. }
-            | Self::TrackerScraped { remote, .. }
-            | Self::TrackerRefused { remote, .. }
-            | Self::TrackerExpired { remote, .. } => Some(remote),
+            one_remote!(remote) => Some(remote),
             Self::MetadataFailed { remote, .. } => remote.as_ref(),
             _ => None,
         }
@@ -375,46 +382,7 @@ impl Event {
     /// Every other side that the event names, for [`crate::Names`] to put names in.
     pub fn remotes_mut(&mut self) -> Vec<&mut Remote> {
         match self {
-            Self::Exchanged { remote, .. }
-            | Self::PeerFound { remote, .. }
-            | Self::PexReceived { remote, .. }
-            | Self::PexSent { remote, .. }
-            | Self::Fenced { remote, .. }
-            | Self::Dialled { remote, .. }
-            | Self::DialFailed { remote, .. }
-            | Self::Connected { remote, .. }
-            | Self::Rejected { remote, .. }
-            | Self::Closed { remote, .. }
-            | Self::HandshakeSent { remote, .. }
-            | Self::HandshakeReceived { remote, .. }
-            | Self::ExtensionsReceived { remote, .. }
-            | Self::BitfieldReceived { remote, .. }
-            | Self::UnknownMessage { remote, .. }
-            | Self::UnknownExtension { remote, .. }
-            | Self::Interested { remote, .. }
-            | Self::NotInterested { remote, .. }
-            | Self::PeerInterested { remote, .. }
-            | Self::PeerNotInterested { remote, .. }
-            | Self::Unchoked { remote, .. }
-            | Self::Choked { remote, .. }
-            | Self::UnchokedBy { remote, .. }
-            | Self::ChokedBy { remote, .. }
-            | Self::Snubbed { remote, .. }
-            | Self::PiecePicked { remote, .. }
-            | Self::BlockRequested { remote, .. }
-            | Self::BlockReceived { remote, .. }
-            | Self::BlockDiscarded { remote, .. }
-            | Self::BlockSent { remote, .. }
-            | Self::RequestCancelled { remote, .. }
-            | Self::RequestRejected { remote, .. }
-            | Self::MetadataRequested { remote, .. }
-            | Self::PeerMisbehaved { remote, .. }
-            | Self::PeerBanned { remote, .. }
-            | Self::TrackerConnected { remote, .. }
-            | Self::TrackerAnnounced { remote, .. }
-            | Self::TrackerScraped { remote, .. }
-            | Self::TrackerRefused { remote, .. }
-            | Self::TrackerExpired { remote, .. } => vec![remote],
+            one_remote!(remote) => vec![remote],
             Self::MetadataFailed { remote, .. } => remote.iter_mut().collect(),
             Self::PieceVerified { from, .. } => from.iter_mut().map(|part| &mut part.remote).collect(),
             Self::PieceFailed { suspects, .. } => suspects.iter_mut().collect(),
