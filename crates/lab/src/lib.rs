@@ -18,6 +18,8 @@ mod audience;
 pub mod content;
 pub mod describe;
 pub mod folder;
+pub mod guard;
+pub mod interrupt;
 mod local;
 mod log;
 mod order;

@@ -98,6 +98,16 @@ impl Node {
             }
             entry.dial_at = Some(now);
         }
+        self.look_for_company(now, key);
+    }
+
+    /// Alone and not done: the tracker may know somebody, before its interval is over.
+    fn look_for_company(&mut self, now: Time, key: TorrentKey) {
+        let alone = !self.connections.values().any(|c| c.torrent == Some(key));
+        let done = self.torrents.get(&key).is_none_or(|entry| entry.torrent.is_complete() || entry.torrent.is_halted());
+        if alone && !done && self.leaving.is_none() {
+            self.announce(now, key, |announcer, now, facts| announcer.want_more_peers(now, facts));
+        }
     }
 
     /// Forgets where this peer can be dialled.

@@ -380,7 +380,12 @@ impl Node {
     }
 
     /// Tells one torrent's announcer something and does what it then wants.
-    fn announce(&mut self, now: Time, key: TorrentKey, fact: impl FnOnce(&mut Announcer, Time, AnnounceFacts)) {
+    pub(crate) fn announce(
+        &mut self,
+        now: Time,
+        key: TorrentKey,
+        fact: impl FnOnce(&mut Announcer, Time, AnnounceFacts),
+    ) {
         let port = self.listen.map_or(0, |addr| addr.port());
         let Some(entry) = self.torrents.get_mut(&key) else { return };
         let Status { downloaded, uploaded, left, .. } = entry.torrent.status();

@@ -10,8 +10,6 @@
 
 mod amount;
 mod cli;
-mod guard;
-mod interrupt;
 mod junit;
 mod output;
 mod source;

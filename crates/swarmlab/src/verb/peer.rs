@@ -14,7 +14,9 @@ use node::{JoinOptions, NodeConfig, Picking};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::output::{self, Style};
-use crate::{cli, guard, interrupt};
+use lab::{guard, interrupt};
+
+use crate::cli;
 
 pub(crate) fn peer(args: &cli::Peer) -> anyhow::Result<ExitCode> {
     let config = config(args)?;

@@ -8,7 +8,9 @@ use scenario::{Client, Plan, World};
 
 use crate::output::{self, Style};
 use crate::source::{self, Source};
-use crate::{cli, interrupt};
+use lab::interrupt;
+
+use crate::cli;
 
 pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
     let Source { name, base, mut plan } = source::load(&args.scenario)?;

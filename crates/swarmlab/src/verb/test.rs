@@ -16,7 +16,9 @@ use tokio::task::{JoinSet, LocalSet};
 use super::run::{clients, own_program, world};
 use crate::junit::{Case, CaseResult, junit};
 use crate::source::{self, Source};
-use crate::{cli, interrupt};
+use lab::interrupt;
+
+use crate::cli;
 
 /// One scenario of many, read or not.
 struct Item {

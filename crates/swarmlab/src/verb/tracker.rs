@@ -14,7 +14,9 @@ use tracker::Allowed;
 
 use super::peer::{some_seed, warn_of_the_public};
 use super::torrent;
-use crate::{cli, guard, interrupt, output};
+use lab::{guard, interrupt};
+
+use crate::{cli, output};
 
 pub(crate) fn tracker(args: &cli::Tracker) -> anyhow::Result<ExitCode> {
     let options = options(args)?;

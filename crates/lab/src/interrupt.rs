@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 /// Listens from here on, inside a tokio runtime. Where the system refuses, Ctrl-C ends the program as
 /// it does any other.
-pub(crate) fn count() -> watch::Receiver<u32> {
+pub fn count() -> watch::Receiver<u32> {
     let (sender, receiver) = watch::channel(0);
     match Signals::new() {
         Ok(mut signals) => drop(tokio::spawn(async move {

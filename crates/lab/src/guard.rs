@@ -1,10 +1,11 @@
 //! The last line against orphans. A program under control ends when its input does; should it hang
 //! and not notice, this thread sees that its parent is gone and ends it.
 
+#[cfg(unix)]
 use std::time::Duration;
 
 /// Watches the parent from here on. Does nothing where the system does not name parents.
-pub(crate) fn end_with_parent() {
+pub fn end_with_parent() {
     #[cfg(unix)]
     if let Err(error) = std::thread::Builder::new().name("guard".into()).spawn(watch) {
         tracing::warn!("no guard against being left alone: {error}");
