@@ -217,7 +217,7 @@ mod tests {
         let (key, value) = entries[1].1.dict().unwrap().entries().next().unwrap();
         assert_eq!((key, value.text()), (&b"x"[..], Some(&b"yz"[..])));
         let places: Vec<_> = dict.placed_entries().map(|(place, ..)| place).collect();
-        assert_eq!(places, [1..8, 8..20, 20..28]);
+        assert_eq!(places, [1..8, 8..20, 20..30]);
         assert!(entries[2].1.int().is_none() && entries[2].1.text().is_none() && entries[2].1.dict().is_none());
     }
 

@@ -92,6 +92,7 @@ struct About {
 }
 
 /// A key of its dictionary.
+#[derive(Clone, Copy)]
 struct Key {
     key: &'static str,
     note: &'static str,

@@ -20,6 +20,7 @@
 mod conversation;
 mod encrypted;
 mod extension;
+pub(crate) mod fuzz;
 mod message;
 mod parts;
 

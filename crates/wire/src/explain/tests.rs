@@ -59,7 +59,7 @@ fn each_message_has_its_fields_and_a_line_that_sums_them_up() {
         ),
     ];
     for (message, line, fields, bep) in table {
-        let spans = explain(&said(&[message.clone()]), &[], None).dialler.spans;
+        let spans = explain(&said(std::slice::from_ref(&message)), &[], None).dialler.spans;
         let span = &spans[1];
         assert_eq!(format!("{}: {}", span.name, span.value), line);
         let found: Vec<String> = span.parts.iter().skip(1).map(field).collect();
