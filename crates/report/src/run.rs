@@ -111,10 +111,20 @@ fn connections(peer: &str, lines: Vec<WireLine>, records: &[Record]) -> BTreeMap
         record.chunks.push(line);
     }
     for record in records.iter().filter(|record| record.peer == peer) {
-        let Event::Connected { conn, remote, direction } = &record.event else { continue };
-        if let Some(record) = connections.get_mut(conn) {
-            record.remote = remote.clone();
-            record.direction = Some(*direction);
+        match &record.event {
+            Event::Connected { conn, remote, direction } => {
+                if let Some(record) = connections.get_mut(conn) {
+                    record.remote = remote.clone();
+                    record.direction = Some(*direction);
+                }
+            }
+            // Who dialled in has a name from here on.
+            Event::HandshakeReceived { conn, remote, .. } => {
+                if let Some(record) = connections.get_mut(conn) {
+                    record.remote = remote.clone();
+                }
+            }
+            _ => {}
         }
     }
     connections
