@@ -98,7 +98,7 @@ fn encrypted(seed: u64, methods: Methods) -> Flow {
         }
         if let Progress::Done(mut secured) = done {
             assert_eq!(secured.cipher == Cipher::Rc4, methods.rc4);
-            let mut answer = handshake.clone();
+            let mut answer = handshake;
             if let Some(key) = &mut secured.send {
                 key.apply(&mut answer);
             }
