@@ -116,12 +116,22 @@ fn connections(peer: &str, lines: Vec<WireLine>, records: &[Record]) -> BTreeMap
     // A peer that was started again counts its connections anew: of those with one number, the one meant is
     // the last before the first byte crossed.
     for event in records.iter().filter(|record| record.peer == peer) {
-        let Event::Connected { conn, remote, direction } = &event.event else { continue };
-        if let Some(record) = connections.get_mut(conn)
-            && record.chunks.first().is_some_and(|chunk| event.time <= chunk.time)
-        {
-            record.remote = remote.clone();
-            record.direction = Some(*direction);
+        let (Event::Connected { conn, remote, .. } | Event::HandshakeReceived { conn, remote, .. }) = &event.event
+        else {
+            continue;
+        };
+        let Some(record) = connections.get_mut(conn) else { continue };
+        let began = record.chunks.first().map(|chunk| chunk.time);
+        match &event.event {
+            Event::Connected { direction, .. } if began.is_some_and(|began| event.time <= began) => {
+                record.remote = remote.clone();
+                record.direction = Some(*direction);
+            }
+            // Who dialled in has a name from its handshake on.
+            Event::HandshakeReceived { .. } if matches!(record.remote, Remote::Addr(_)) => {
+                record.remote = remote.clone();
+            }
+            _ => {}
         }
     }
     connections
