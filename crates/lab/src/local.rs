@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use events::{Control, Detail};
 use model::{InfoHash, Rate, Rng};
-use scenario::{Client, Knows, Member, Persona, Picking, Plan, Role};
+use scenario::{Client, Encryption, EncryptionMethod, Knows, Member, Persona, Picking, Plan, Role};
 
 use crate::address::{Allotment, TRACKER};
 use crate::folder::RunFolder;
@@ -134,6 +134,14 @@ impl Local {
             args.extend(rate.iter().flat_map(|rate| [flag.into(), format!("{} B/s", rate.0).into()]));
         }
         args.extend(member.slots.iter().flat_map(|slots| ["--slots".into(), slots.to_string().into()]));
+        // What every program does anyway is not said.
+        if member.encryption != Encryption::default() {
+            args.extend(["--encryption".into(), member.encryption.name().into()]);
+        }
+        if member.encryption_methods != EncryptionMethod::ALL {
+            let methods: Vec<&str> = member.encryption_methods.iter().map(|method| method.name()).collect();
+            args.extend(["--encryption-methods".into(), methods.join(",").into()]);
+        }
         // A stock client may look its torrent up first, and that may take as long as it likes.
         let says_joined = member.client == Client::Swarmlab;
         Some(Start { launch: self.launch(name, args), orders: vec![self.join(member)], says_joined })

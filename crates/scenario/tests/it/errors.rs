@@ -60,6 +60,69 @@ error: `within`: `30` has no unit
 "#,
     ),
     (
+        "encryption that can't be or contradicts itself",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast:
+  a: { role: seed, encryption: requierd, encryption-methods: [rc4, aes] }
+  b: { role: leech, encryption: disabled, encryption-methods: rc4 }
+  c: { role: leech, client: rqbit, encryption: required }
+  d: { role: leech, encryption-methods: [] }
+  e: { role: leech, encryption-methods: [rc4, rc4], encrypton: required }
+check: [{ complete: all, within: 9 s }]
+"#,
+        r#"error: no encryption policy is called `requierd`
+ --> lab.yaml:5:32
+  |
+5 |   a: { role: seed, encryption: requierd, encryption-methods: [rc4, aes] }
+  |                                ^^^^^^^^
+  = help: did you mean `required`?
+
+error: no encryption method is called `aes`
+ --> lab.yaml:5:68
+  |
+5 |   a: { role: seed, encryption: requierd, encryption-methods: [rc4, aes] }
+  |                                                                    ^^^
+  = help: one of: rc4, plaintext-after-handshake
+
+error: there is no method to choose where encryption is disabled
+ --> lab.yaml:6:63
+  |
+6 |   b: { role: leech, encryption: disabled, encryption-methods: rc4 }
+  |                                                               ^^^
+  = help: leave it away, or choose another `encryption`
+
+error: `encryption` is for client swarmlab: rqbit speaks plaintext and nothing else
+ --> lab.yaml:7:48
+  |
+7 |   c: { role: leech, client: rqbit, encryption: required }
+  |                                                ^^^^^^^^
+  = help: leave it away
+
+error: `encryption-methods` names none
+ --> lab.yaml:8:41
+  |
+8 |   d: { role: leech, encryption-methods: [] }
+  |                                         ^
+  = help: write `[rc4]`, `[plaintext-after-handshake]`, or leave it away for both
+
+error: `rc4` is named twice
+ --> lab.yaml:9:47
+  |
+9 |   e: { role: leech, encryption-methods: [rc4, rc4], encrypton: required }
+  |                                               ^^^
+  = help: name it once
+
+error: unknown key `encrypton` in `e`
+ --> lab.yaml:9:53
+  |
+9 |   e: { role: leech, encryption-methods: [rc4, rc4], encrypton: required }
+  |                                                     ^^^^^^^^^
+  = help: did you mean `encryption`?
+"#,
+    ),
+    (
         "amounts need their unit and counts their bounds",
         r#"scenario: 2
 title: x

@@ -5,8 +5,8 @@ use std::time::Duration;
 use events::Detail;
 use model::{ByteCount, Rate};
 use swarmlab_scenario::{
-    Action, Client, ContentSource, Expectation, Knows, Limit, Nat, Persona, Picking, Plan, Role, Share, When, World,
-    parse, shipped,
+    Action, Client, ContentSource, Encryption, EncryptionMethod, Expectation, Knows, Limit, Nat, Persona, Picking,
+    Plan, Role, Share, When, World, parse, shipped,
 };
 
 const FULL: &str = r#"
@@ -24,9 +24,9 @@ net:
   dsl: { rtt: 40 ms, up: 1 Mbit/s, down: 8 Mbit/s, nat: port-restricted }
 tracker: { at: lan, interval: 2 min }
 cast:
-  seed:   { at: lan, role: seed, up: 4 Mbit/s, slots: 4, detail: block }
-  sharer: { at: dsl, role: leech, count: 3, down: 1 MiB/s, knows: magnet, picking: sequential }
-  rider:  { at: dsl, role: leech, persona: free-rider, up: 900 kB/s }
+  seed:   { at: lan, role: seed, up: 4 Mbit/s, slots: 4, detail: block, encryption: disabled }
+  sharer: { at: dsl, role: leech, count: 3, down: 1 MiB/s, knows: magnet, picking: sequential, encryption: preferred, encryption-methods: rc4 }
+  rider:  { at: dsl, role: leech, persona: free-rider, up: 900 kB/s, encryption: required, encryption-methods: [plaintext-after-handshake, rc4] }
   stock:  { role: leech, client: rqbit, count: 2 }
 script:
   - { at: 0 s, do: join, who: [seed, sharer, rider] }
@@ -80,6 +80,15 @@ fn everything_that_can_be_written_is_read() {
     let seed = plan.member("seed").unwrap();
     assert_eq!((seed.detail, seed.slots, seed.up), (Detail::Block, Some(4), Some(Rate(500_000))));
     assert_eq!(plan.member("rider").unwrap().persona, Persona::FreeRider);
+    let encryption = |name: &str| {
+        let member = plan.member(name).unwrap();
+        (member.encryption, member.encryption_methods.clone())
+    };
+    let both = EncryptionMethod::ALL.to_vec();
+    assert_eq!(encryption("seed"), (Encryption::Disabled, both.clone()));
+    assert_eq!(encryption("sharer-2"), (Encryption::Preferred, vec![EncryptionMethod::Rc4]));
+    assert_eq!(encryption("rider"), (Encryption::Required, both.clone()), "the order of the methods says nothing");
+    assert_eq!(encryption("stock-1"), (Encryption::Allowed, both));
     assert_eq!(
         (plan.member("stock-1").unwrap().client, plan.member("stock-1").unwrap().at.as_str()),
         (Client::Rqbit, "lan")
