@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use events::{Cipher, FlowClass};
+
 use crate::cue::Cue;
 use crate::named::named;
 use crate::phrase;
@@ -54,6 +56,12 @@ pub enum Expectation {
     FinishedRank { who: Selector, range: Range<u64> },
     /// At the end each of `who` has this part of the pieces.
     Reached { who: Selector, range: Range<Share> },
+    /// Every connection between one of `who` and one of `remote` (or anybody) settled on one of these, and
+    /// each of `who` had one.
+    Cipher { ciphers: Vec<Cipher>, who: Selector, remote: Option<Selector> },
+    /// Every flow between one of `who` and one of `remote` (or anybody) looked like one of these to a
+    /// provider that compares first bytes, and each of `who` had one.
+    Classified { classes: Vec<FlowClass>, who: Selector, remote: Option<Selector> },
 }
 
 /// An event that is looked for.
@@ -167,6 +175,8 @@ impl Expectation {
             Self::AnnounceCount { .. } => "announce-count",
             Self::FinishedRank { .. } => "finished-rank",
             Self::Reached { .. } => "reached",
+            Self::Cipher { .. } => "cipher",
+            Self::Classified { .. } => "classified",
         }
     }
 }
@@ -228,6 +238,14 @@ impl fmt::Display for Expectation {
                 _ => write!(f, "the place of {} is {range}", who.phrase()),
             },
             Self::Reached { who, range } => write!(f, "{} ends with {range} of the pieces", who.phrase()),
+            Self::Cipher { ciphers, who, remote } => {
+                let ciphers: Vec<&str> = ciphers.iter().map(|cipher| cipher.name()).collect();
+                write!(f, "every connection {} settles on {}", ends(who, remote.as_ref()), ciphers.join(" or "))
+            }
+            Self::Classified { classes, who, remote } => {
+                let classes: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+                write!(f, "every flow {} is taken for {}", ends(who, remote.as_ref()), classes.join(" or "))
+            }
         }
     }
 }
@@ -242,6 +260,14 @@ impl fmt::Display for What {
             write!(f, " about {}", remote.phrase())?;
         }
         Ok(())
+    }
+}
+
+/// `of sharer`, `between sharer and seed`.
+fn ends(who: &Selector, remote: Option<&Selector>) -> String {
+    match remote {
+        Some(remote) => format!("between {} and {}", who.phrase(), remote.phrase()),
+        None => format!("of {}", who.phrase()),
     }
 }
 
@@ -324,6 +350,12 @@ pub const CHECK_KINDS: &[CheckKind] = &[
     },
     CheckKind { name: "finished-rank", keys: &["min", "max"], example: "{ finished-rank: rider, min: 4 }" },
     CheckKind { name: "reached", keys: &["min", "max"], example: "{ reached: sharer, max: 90 % }" },
+    CheckKind { name: "cipher", keys: &["who", "remote"], example: "{ cipher: rc4, who: sharer, remote: seed }" },
+    CheckKind {
+        name: "classified",
+        keys: &["who", "remote"],
+        example: "{ classified: obfuscated-unknown, who: sharer, remote: seed }",
+    },
 ];
 
 /// What a check that was not even heard of ends with.

@@ -197,6 +197,14 @@ fn check_flow(check: &Check) -> String {
         }
         Expectation::AnnounceCount { who, event, range } => flow.add(kind, who).add_some("event", *event).range(*range),
         Expectation::FinishedRank { who, range } => flow.add(kind, who).range(*range),
+        Expectation::Cipher { ciphers, who, remote } => {
+            let names: Vec<&str> = ciphers.iter().map(|cipher| cipher.name()).collect();
+            flow.add(kind, list(&names)).add("who", who).add_some("remote", remote.as_ref())
+        }
+        Expectation::Classified { classes, who, remote } => {
+            let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+            flow.add(kind, list(&names)).add("who", who).add_some("remote", remote.as_ref())
+        }
     };
     for (key, text) in [("pass", &check.pass), ("fail", &check.fail), ("why", &check.why)] {
         flow.add_some(key, text.as_deref().map(quoted));

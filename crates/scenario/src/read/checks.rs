@@ -1,12 +1,13 @@
 //! Reads the checks.
 
-use events::KINDS;
+use events::{Cipher, FlowClass, KINDS};
 
 use crate::check::{
     AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, Quantity, Range, Until, What,
 };
 use crate::cue;
 use crate::diagnostic::{Faults, Spot};
+use crate::named::UnknownName;
 use crate::nearest::nearest;
 use crate::plan::Role;
 use crate::read::cue_at;
@@ -127,6 +128,16 @@ impl CheckReader<'_> {
             "finished-rank" => {
                 let (who, range) = (self.downloaders(faults), self.numbers(1, faults));
                 Some(Expectation::FinishedRank { who: who?, range: range? })
+            }
+            "cipher" => {
+                let (ciphers, (who, remote)) =
+                    (self.names("cipher", &Cipher::ALL, Cipher::name, faults), self.ends(faults)?);
+                Some(Expectation::Cipher { ciphers: ciphers?, who, remote })
+            }
+            "classified" => {
+                let classes = self.names("class of flows", &FlowClass::ALL, FlowClass::name, faults);
+                let (who, remote) = self.ends(faults)?;
+                Some(Expectation::Classified { classes: classes?, who, remote })
             }
             _ => {
                 let (who, range) = (self.downloaders(faults), self.shares(faults));
@@ -270,6 +281,50 @@ impl CheckReader<'_> {
         let what = What { event, who: who?, remote: remote? };
         self.told(&what, faults);
         Some(what)
+    }
+
+    /// The check's value as one or several of the names of a kind, each there once.
+    fn names<T: Copy + PartialEq>(
+        &self,
+        kind: &'static str,
+        all: &[T],
+        name_of: impl Fn(T) -> &'static str,
+        faults: &mut Faults,
+    ) -> Option<Vec<T>> {
+        let known = || all.iter().map(|value| name_of(*value));
+        let mut named: Vec<T> = Vec::new();
+        for item in items(self.value) {
+            let word = text(item, &format!("`{}`", self.kind.name), known().next().unwrap_or_default(), faults)?;
+            let Some(value) = all.iter().copied().find(|value| name_of(*value) == word) else {
+                let unknown = UnknownName::new(kind, word, known().collect());
+                faults.add_with_help(item.spot, unknown.to_string(), unknown.help());
+                return None;
+            };
+            if named.contains(&value) {
+                faults.add_with_help(item.spot, format!("`{word}` is named twice"), "name it once");
+                return None;
+            }
+            named.push(value);
+        }
+        if named.is_empty() {
+            let message = format!("`{}` names none", self.kind.name);
+            faults.add_with_help(self.value.spot, message, format!("write `{}`", self.kind.example));
+            return None;
+        }
+        Some(named)
+    }
+
+    /// Between whom: `who` is everybody if left away, `remote` anybody.
+    fn ends(&self, faults: &mut Faults) -> Option<(Selector, Option<Selector>)> {
+        let who = self.who_or_all("who", faults);
+        let remote = match self.fields.get("remote") {
+            Some(node) => {
+                let remote = self.roster.selector(node, "`remote`", faults);
+                (!remote.names().is_empty()).then_some(Some(remote))
+            }
+            None => Some(None),
+        };
+        Some((who?, remote?))
     }
 
     /// The check's value as some of the cast.

@@ -402,7 +402,7 @@ error: this check does not say what it checks
    |
 10 |   - { pass: "x" }
    |     ^
-   = help: it begins with one of: complete, hash-ok, order, never, always, count, pieces-from, ratio, unchoked-time, banned, resumed, announce-count, finished-rank, reached
+   = help: it begins with one of: complete, hash-ok, order, never, always, count, pieces-from, ratio, unchoked-time, banned, resumed, announce-count, finished-rank, reached, cipher, classified
 
 error: `sharer` does not report `block-sent`: its events tell of pieces, not of blocks
   --> lab.yaml:11:14

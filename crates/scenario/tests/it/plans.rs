@@ -61,6 +61,9 @@ check:
   - { announce-count: all, event: none, max: 100 }
   - { finished-rank: rider, min: 2, max: 6 }
   - { reached: rider, max: 99.9 % }
+  - { cipher: [rc4, plaintext], who: [rider, sharer], remote: stock }
+  - { cipher: plaintext }
+  - { classified: [http, other], who: sharer-1 }
 "#;
 
 #[test]
@@ -96,7 +99,7 @@ fn everything_that_can_be_written_is_read() {
     let Action::SetLimit { up, down, .. } = &plan.script[4].action else { panic!("{}", plan.script[4]) };
     assert_eq!((up.applied_to(Some(Rate(1))), down.applied_to(None)), (None, Some(Rate(10_000))));
     assert_eq!(Limit::Keep.applied_to(Some(Rate(1))), Some(Rate(1)));
-    assert_eq!(plan.checks.len(), 22);
+    assert_eq!(plan.checks.len(), 25);
 }
 
 #[test]
