@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use events::{Cipher, FlowClass};
+use events::{Cipher, Degree, FlowClass, Item, Observer};
 
 use crate::cue::Cue;
 use crate::named::named;
@@ -62,6 +62,8 @@ pub enum Expectation {
     /// Every flow between one of `who` and one of `remote` (or anybody) looked like one of these to a
     /// provider that compares first bytes, and each of `who` had one.
     Classified { classes: Vec<FlowClass>, who: Selector, remote: Option<Selector> },
+    /// What one party around the swarm learned: exactly so much of each thing. Never empty, each thing once.
+    Observer { observer: Observer, learned: Vec<(Item, Degree)> },
 }
 
 /// An event that is looked for.
@@ -177,6 +179,7 @@ impl Expectation {
             Self::Reached { .. } => "reached",
             Self::Cipher { .. } => "cipher",
             Self::Classified { .. } => "classified",
+            Self::Observer { .. } => "observer",
         }
     }
 }
@@ -246,6 +249,9 @@ impl fmt::Display for Expectation {
                 let classes: Vec<&str> = classes.iter().map(|class| class.name()).collect();
                 write!(f, "every flow {} is taken for {}", ends(who, remote.as_ref()), classes.join(" or "))
             }
+            Self::Observer { observer, learned } => {
+                write!(f, "{} learns {}", party(*observer), learned_phrase(learned))
+            }
         }
     }
 }
@@ -260,6 +266,26 @@ impl fmt::Display for What {
             write!(f, " about {}", remote.phrase())?;
         }
         Ok(())
+    }
+}
+
+/// `addresses and info-hash, something of sizes, nothing of content`.
+fn learned_phrase(learned: &[(Item, Degree)]) -> String {
+    let of = |wanted: Degree| -> Vec<&str> {
+        learned.iter().filter(|(_, degree)| *degree == wanted).map(|(item, _)| item.name()).collect()
+    };
+    let parts = [("", of(Degree::Yes)), ("something of ", of(Degree::Partly)), ("nothing of ", of(Degree::No))];
+    let told = parts.iter().filter(|(_, items)| !items.is_empty());
+    told.map(|(how_much, items)| format!("{how_much}{}", phrase::list(items))).collect::<Vec<_>>().join(", ")
+}
+
+/// How sentences call an observer.
+fn party(observer: Observer) -> &'static str {
+    match observer {
+        Observer::Tracker => "the tracker",
+        Observer::Isp => "the provider on the path",
+        Observer::Member => "whoever takes part",
+        Observer::Outsider => "an outsider",
     }
 }
 
@@ -356,7 +382,16 @@ pub const CHECK_KINDS: &[CheckKind] = &[
         keys: &["who", "remote"],
         example: "{ classified: obfuscated-unknown, who: sharer, remote: seed }",
     },
+    CheckKind {
+        name: "observer",
+        keys: &["learns", "partly", "not"],
+        example: "{ observer: isp, learns: [addresses, info-hash], not: content }",
+    },
 ];
+
+/// Which key of the check `observer` asks for which degree.
+pub(crate) const LEARNED_KEYS: [(&str, Degree); 3] =
+    [("learns", Degree::Yes), ("partly", Degree::Partly), ("not", Degree::No)];
 
 /// What a check that was not even heard of ends with.
 pub(crate) fn not_heard_of(names: &[&str]) -> String {

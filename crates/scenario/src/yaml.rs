@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use events::Detail;
 
-use crate::check::{Check, Expectation, Level, Quantity, Range, Until, What};
+use crate::check::{Check, Expectation, LEARNED_KEYS, Level, Quantity, Range, Until, What};
 use crate::plan::{ContentSource, Encryption, Member, Nat, Net, Plan, Role};
 use crate::selector::Quantifier;
 use crate::step::{Action, Limit, Step, When};
@@ -200,6 +200,15 @@ fn check_flow(check: &Check) -> String {
         Expectation::Cipher { ciphers, who, remote } => {
             let names: Vec<&str> = ciphers.iter().map(|cipher| cipher.name()).collect();
             flow.add(kind, list(&names)).add("who", who).add_some("remote", remote.as_ref())
+        }
+        Expectation::Observer { observer, learned } => {
+            flow.add(kind, observer.name());
+            for (key, degree) in LEARNED_KEYS {
+                let of_degree = learned.iter().filter(|(_, wanted)| *wanted == degree);
+                let names: Vec<&str> = of_degree.map(|(item, _)| item.name()).collect();
+                flow.add_some(key, (!names.is_empty()).then(|| list(&names)));
+            }
+            &mut flow
         }
         Expectation::Classified { classes, who, remote } => {
             let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();

@@ -1,9 +1,10 @@
 //! Checks of encryption: what the connections between two sides crossed in, and what an onlooker took
-//! them for.
+//! them for, and what each party around the swarm learned in the end.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{Event, Record, Remote};
+use events::{Degree, Event, Item, Observer, Observers, Record, Remote};
 
 use super::{Facts, Finding, Fold, Outcome, Standing};
 use crate::phrase;
@@ -108,6 +109,72 @@ impl Fold for Between {
         };
         let pairs: Vec<String> = self.seen.iter().map(told).collect();
         Finding::new(Outcome::Pass, phrase::some(&pairs), self.seen.values().map(|(_, line)| *line))
+    }
+}
+
+/// `observer`: how much one party learned of what.
+#[derive(Debug)]
+pub(super) struct Observed {
+    observer: Observer,
+    wanted: Vec<(Item, Degree)>,
+    observers: Observers,
+}
+
+impl Observed {
+    pub(super) fn new(observer: Observer, wanted: Vec<(Item, Degree)>) -> Self {
+        Self { observer, wanted, observers: Observers::default() }
+    }
+
+    fn degree(&self, item: Item) -> Degree {
+        self.observers.learned(self.observer, item).degree
+    }
+
+    /// Not learned, and no member of the swarm learned it either: there was nothing to learn.
+    fn was_not_there(&self, item: Item) -> bool {
+        self.degree(item) == Degree::No && self.observers.learned(Observer::Member, item).degree == Degree::No
+    }
+}
+
+impl Fold for Observed {
+    fn observe(&mut self, line: u64, record: &Record) {
+        self.observers.apply(line, record);
+    }
+
+    fn standing(&self) -> Standing {
+        // What is learned is never unlearned.
+        let by_now: Vec<_> = self.wanted.iter().map(|(item, wanted)| self.degree(*item).cmp(wanted)).collect();
+        match () {
+            () if by_now.contains(&Ordering::Greater) => Standing::Settled,
+            () if by_now.contains(&Ordering::Less) => Standing::Waiting,
+            () if self.wanted.iter().all(|(_, wanted)| *wanted == Degree::Yes) => Standing::Settled,
+            () => Standing::Holding,
+        }
+    }
+
+    fn finish(&self, _: &Facts) -> Finding {
+        let learned =
+            || self.wanted.iter().map(|(item, wanted)| (item, wanted, self.observers.learned(self.observer, *item)));
+        let wrong: Vec<_> = learned().filter(|(_, wanted, learned)| learned.degree != **wanted).collect();
+        if !wrong.is_empty() {
+            let told = wrong
+                .iter()
+                .map(|(item, _, learned)| format!("{} {}: {}", item.name(), learned.degree.name(), learned.how));
+            let lines = wrong.iter().flat_map(|(_, _, learned)| learned.evidence.iter().copied());
+            return Finding::new(Outcome::Fail, told.collect::<Vec<_>>().join("; "), lines);
+        }
+        let absent: Vec<&str> = self
+            .wanted
+            .iter()
+            .map(|(item, _)| *item)
+            .filter(|item| self.was_not_there(*item))
+            .map(Item::name)
+            .collect();
+        if !absent.is_empty() {
+            return Finding::unknown(format!("nobody at all learned anything of {}", phrase::list(&absent)));
+        }
+        let told: Vec<String> =
+            learned().map(|(item, _, learned)| format!("{} {}", item.name(), learned.degree.name())).collect();
+        Finding::new(Outcome::Pass, told.join(", "), learned().flat_map(|(_, _, learned)| learned.evidence))
     }
 }
 

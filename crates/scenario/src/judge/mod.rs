@@ -215,6 +215,7 @@ fn fold_for(expect: &Expectation, plan: &Plan) -> Box<dyn Fold> {
             let right = ciphers.iter().map(|cipher| cipher.name()).collect();
             Box::new(encryption::Between::new(who, remote, right, encryption::cipher))
         }
+        E::Observer { observer, learned } => Box::new(encryption::Observed::new(observer, learned)),
         E::Classified { classes, who, remote } => {
             let right = classes.iter().map(|class| class.name()).collect();
             Box::new(encryption::Between::new(who, remote, right, encryption::class))

@@ -1,9 +1,9 @@
 //! Reads the checks.
 
-use events::{Cipher, FlowClass, KINDS};
+use events::{Cipher, Degree, FlowClass, Item, KINDS, Observer};
 
 use crate::check::{
-    AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, Quantity, Range, Until, What,
+    AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, LEARNED_KEYS, Quantity, Range, Until, What,
 };
 use crate::cue;
 use crate::diagnostic::{Faults, Spot};
@@ -131,14 +131,15 @@ impl CheckReader<'_> {
             }
             "cipher" => {
                 let (ciphers, (who, remote)) =
-                    (self.names("cipher", &Cipher::ALL, Cipher::name, faults), self.ends(faults)?);
+                    (self.names(self.value, "cipher", &Cipher::ALL, Cipher::name, faults), self.ends(faults)?);
                 Some(Expectation::Cipher { ciphers: ciphers?, who, remote })
             }
             "classified" => {
-                let classes = self.names("class of flows", &FlowClass::ALL, FlowClass::name, faults);
+                let classes = self.names(self.value, "class of flows", &FlowClass::ALL, FlowClass::name, faults);
                 let (who, remote) = self.ends(faults)?;
                 Some(Expectation::Classified { classes: classes?, who, remote })
             }
+            "observer" => self.observer(faults),
             _ => {
                 let (who, range) = (self.downloaders(faults), self.shares(faults));
                 Some(Expectation::Reached { who: who?, range: range? })
@@ -250,6 +251,32 @@ impl CheckReader<'_> {
         Some(Expectation::AnnounceCount { who: who?, event, range: range? })
     }
 
+    fn observer(&self, faults: &mut Faults) -> Option<Expectation> {
+        let names = self.names(self.value, "observer", &Observer::ALL, Observer::name, faults)?;
+        let [observer] = names[..] else {
+            faults.add_with_help(self.value.spot, "a check is about one observer", "make it several checks");
+            return None;
+        };
+        let mut learned: Vec<(Item, Degree)> = Vec::new();
+        for (key, degree) in LEARNED_KEYS {
+            let Some(node) = self.fields.get(key) else { continue };
+            for item in self.names(node, "thing to learn", &Item::ALL, Item::name, faults)? {
+                if learned.iter().any(|(known, _)| *known == item) {
+                    let message = format!("`{}` is in two of the lists", item.name());
+                    faults.add_with_help(node.spot, message, "it is learned fully, partly or not at all");
+                    return None;
+                }
+                learned.push((item, degree));
+            }
+        }
+        if learned.is_empty() {
+            let message = "`observer` needs one of `learns`, `partly` and `not`";
+            faults.add_with_help(self.fields.spot, message, format!("write something like `{}`", self.kind.example));
+            return None;
+        }
+        Some(Expectation::Observer { observer, learned })
+    }
+
     /// The kind of event that is the check's value, with `who` and `remote`.
     fn what(&self, faults: &mut Faults) -> Option<What> {
         let word = text(self.value, &format!("`{}`", self.kind.name), "piece-failed", faults)?;
@@ -283,9 +310,10 @@ impl CheckReader<'_> {
         Some(what)
     }
 
-    /// The check's value as one or several of the names of a kind, each there once.
+    /// One or several of the names of a kind, each there once.
     fn names<T: Copy + PartialEq>(
         &self,
+        node: &Node,
         kind: &'static str,
         all: &[T],
         name_of: impl Fn(T) -> &'static str,
@@ -293,7 +321,7 @@ impl CheckReader<'_> {
     ) -> Option<Vec<T>> {
         let known = || all.iter().map(|value| name_of(*value));
         let mut named: Vec<T> = Vec::new();
-        for item in items(self.value) {
+        for item in items(node) {
             let word = text(item, &format!("`{}`", self.kind.name), known().next().unwrap_or_default(), faults)?;
             let Some(value) = all.iter().copied().find(|value| name_of(*value) == word) else {
                 let unknown = UnknownName::new(kind, word, known().collect());
@@ -308,7 +336,7 @@ impl CheckReader<'_> {
         }
         if named.is_empty() {
             let message = format!("`{}` names none", self.kind.name);
-            faults.add_with_help(self.value.spot, message, format!("write `{}`", self.kind.example));
+            faults.add_with_help(node.spot, message, format!("write `{}`", self.kind.example));
             return None;
         }
         Some(named)

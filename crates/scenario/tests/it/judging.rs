@@ -356,6 +356,26 @@ const CASES: &[Case] = &[
         ),
     },
     Case {
+        check: "{ observer: isp, learns: [addresses, info-hash], partly: sizes, not: [content] }",
+        pass: (
+            "1 tracker announced sharer-1 started
+             2 sharer-1 settled seed rc4
+             3 sharer-1 verified 1/1 seed:100",
+            "as expected: the provider on the path learns addresses and info-hash, something of sizes, nothing of content (addresses yes, info-hash yes, sizes partly, content no)",
+        ),
+        fail: (
+            "1 tracker announced sharer-1 started
+             2 sharer-1 settled seed plaintext-after-handshake
+             3 sharer-1 verified 1/1 seed:100",
+            "expected: the provider on the path learns addresses and info-hash, something of sizes, nothing of content (content yes: every piece crossed in the clear)",
+        ),
+        unknown: (
+            "1 tracker announced sharer-1 started
+             2 sharer-1 settled seed rc4",
+            "can't tell whether the provider on the path learns addresses and info-hash, something of sizes, nothing of content: nobody at all learned anything of content",
+        ),
+    },
+    Case {
         check: "{ classified: obfuscated-unknown, who: sharer, remote: seed }",
         pass: (
             "1 sharer-1 classified seed obfuscated-unknown

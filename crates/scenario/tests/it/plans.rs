@@ -63,6 +63,7 @@ check:
   - { reached: rider, max: 99.9 % }
   - { cipher: [rc4, plaintext], who: [rider, sharer], remote: stock }
   - { cipher: plaintext }
+  - { observer: outsider, not: [content, names], partly: sizes }
   - { classified: [http, other], who: sharer-1 }
 "#;
 
@@ -99,7 +100,7 @@ fn everything_that_can_be_written_is_read() {
     let Action::SetLimit { up, down, .. } = &plan.script[4].action else { panic!("{}", plan.script[4]) };
     assert_eq!((up.applied_to(Some(Rate(1))), down.applied_to(None)), (None, Some(Rate(10_000))));
     assert_eq!(Limit::Keep.applied_to(Some(Rate(1))), Some(Rate(1)));
-    assert_eq!(plan.checks.len(), 25);
+    assert_eq!(plan.checks.len(), 26);
 }
 
 #[test]
@@ -166,6 +167,16 @@ fn names_are_read_as_they_are_shown() {
 fn personas_are_called_as_the_engine_calls_them() {
     let ours: Vec<&str> = Persona::ALL.iter().map(|persona| persona.name()).collect();
     assert_eq!(ours, swarm::Persona::ALL.map(swarm::Persona::name));
+}
+
+#[test]
+fn encryption_is_called_as_the_engine_and_the_events_call_it() {
+    let ours: Vec<&str> = Encryption::ALL.iter().map(|policy| policy.name()).collect();
+    assert_eq!(ours, node::Policy::ALL.map(node::Policy::name));
+    assert_eq!(Encryption::default().name(), node::Policy::default().name());
+    for method in EncryptionMethod::ALL {
+        assert!(events::Cipher::ALL.iter().any(|cipher| cipher.name() == method.name()), "{method}");
+    }
 }
 
 const SMALL: &str = "scenario: 1\ntitle: x\ncontent: { size: 1 MiB }\ncast: { seed: { role: seed }, leecher: { role: leech } }\ncheck: [{ complete: all, within: 10 s }]\n";
