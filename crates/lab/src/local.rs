@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use events::{Control, Detail};
 use model::{InfoHash, Rate, Rng};
-use scenario::{Client, Encryption, EncryptionMethod, Knows, Member, Persona, Picking, Plan, Role};
+use scenario::{Client, Knows, Member, Persona, Picking, Plan, Role};
 
 use crate::address::{Allotment, TRACKER};
 use crate::folder::RunFolder;
@@ -134,13 +134,12 @@ impl Local {
             args.extend(rate.iter().flat_map(|rate| [flag.into(), format!("{} B/s", rate.0).into()]));
         }
         args.extend(member.slots.iter().flat_map(|slots| ["--slots".into(), slots.to_string().into()]));
-        // What every program does anyway is not said.
-        if member.encryption != Encryption::default() {
-            args.extend(["--encryption".into(), member.encryption.name().into()]);
-        }
-        if member.encryption_methods != EncryptionMethod::ALL {
+        if member.client == Client::Swarmlab {
             let methods: Vec<&str> = member.encryption_methods.iter().map(|method| method.name()).collect();
+            args.extend(["--encryption".into(), member.encryption.name().into()]);
             args.extend(["--encryption-methods".into(), methods.join(",").into()]);
+            args.extend(["--wire-record".into(), self.folder.wire(name, life).into()]);
+            args.extend(["--keylog".into(), self.folder.keys(name, life).into()]);
         }
         // A stock client may look its torrent up first, and that may take as long as it likes.
         let says_joined = member.client == Client::Swarmlab;
