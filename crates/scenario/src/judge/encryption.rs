@@ -154,12 +154,12 @@ impl Observed {
     }
 
     fn degree(&self, item: Item) -> Degree {
-        self.observers.learned(self.observer, item).degree
+        self.observers.degree(self.observer, item)
     }
 
     /// Not learned, and no member of the swarm learned it either: there was nothing to learn.
     fn was_not_there(&self, item: Item) -> bool {
-        self.degree(item) == Degree::No && self.observers.learned(Observer::Member, item).degree == Degree::No
+        self.degree(item) == Degree::No && self.observers.degree(Observer::Member, item) == Degree::No
     }
 }
 
