@@ -1,5 +1,5 @@
-//! Checks of encryption: what the connections between two sides crossed in, and what an onlooker took
-//! them for, and what each party around the swarm learned in the end.
+//! Checks of encryption: what the connections between two sides crossed in, what an onlooker took them
+//! for, and what each party around the swarm learned in the end.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,8 @@ pub(super) struct Between {
 struct Known {
     joined: bool,
     value: Option<&'static str>,
+    /// Both are known, and it has been counted.
+    counted: bool,
 }
 
 /// The property, where an event tells it.
@@ -73,7 +75,7 @@ impl Between {
     }
 
     /// This is the property of a connection that joined.
-    fn settled(&mut self, line: u64, record: &Record, remote: &Remote, value: &'static str) {
+    fn count(&mut self, line: u64, record: &Record, remote: &Remote, value: &'static str) {
         let ends = self.ends(&record.peer, remote);
         let Some((who, across)) = ends.first() else { return };
         if !self.right.contains(&value) && self.wrong.len() < super::EVIDENCE_MAX {
@@ -104,8 +106,9 @@ impl Fold for Between {
                 let known = self.open.entry((record.peer.clone(), *conn)).or_default();
                 known.joined |= matches!(record.event, Event::CipherSettled { .. });
                 known.value = (self.property)(&record.event).or(known.value);
-                if let Known { joined: true, value: Some(value) } = *known {
-                    self.settled(line, record, remote, value);
+                if let Known { joined: true, value: Some(value), counted: false } = *known {
+                    known.counted = true;
+                    self.count(line, record, remote, value);
                 }
             }
             _ => {}

@@ -328,7 +328,8 @@ const CASES: &[Case] = &[
         ),
         fail: (
             "1 sharer-1 settled seed rc4
-             2 seed settled sharer-2 plaintext-after-handshake",
+             2 seed settled sharer-2 plaintext-after-handshake
+             2 seed classified sharer-2 obfuscated-unknown",
             "expected: every connection between sharer and seed settles on rc4 (sharer-2 with seed: plaintext-after-handshake after 2.0 s)",
         ),
         unknown: (
