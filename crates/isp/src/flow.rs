@@ -14,7 +14,7 @@ pub struct Flow {
     /// The sizes of what crossed, in order. Reads and writes of the recording program, where a provider has
     /// packets: the borders differ, the sums of each [turn](Self::turns) do not.
     pub chunks: Vec<(End, u32)>,
-    /// One of the hosts was seen to ask a BitTorrent tracker in the clear, or was named in its answer.
+    /// One of the hosts was seen to announce itself to a BitTorrent tracker, in the clear.
     pub met_a_tracker: bool,
     /// With how many hosts one of the two has flows that begin like this one. [`count_kin`] fills it.
     pub kin: usize,
