@@ -40,6 +40,13 @@ pub enum Kind {
     CutShort,
 }
 
+/// Whether a decoy's hosts are known to a tracker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    Unknown,
+    WithTracker,
+}
+
 impl Kind {
     pub const ALL: [Self; 4] = [
         Self::Crossed(Cipher::Plaintext),
@@ -74,10 +81,24 @@ impl Inspection {
         classifier.tally(flows.map(|judged| (&judged.flow, true)))
     }
 
-    /// How a classifier does on the decoys of one kind, or on all.
-    pub fn of_decoys(&self, classifier: Classifier, kind: Option<&str>) -> Tally {
-        let decoys = self.decoys.iter().filter(|decoy| kind.is_none_or(|kind| kind == decoy.kind));
-        classifier.tally(decoys.map(|decoy| (&decoy.flow, false)))
+    /// How a classifier does on all flows of the run.
+    pub fn of_run(&self, classifier: Classifier) -> Tally {
+        classifier.tally(self.flows.iter().map(|judged| (&judged.flow, true)))
+    }
+
+    /// How a classifier does on the decoys: as they are, or if one of their hosts had been seen with a tracker,
+    /// as that of somebody who also uses BitTorrent.
+    pub fn of_decoys(&self, classifier: Classifier, company: Company) -> Tally {
+        let suspect = |decoy: &Decoy| Flow { met_a_tracker: company == Company::WithTracker, ..decoy.flow.clone() };
+        let flows: Vec<Flow> = self.decoys.iter().map(suspect).collect();
+        classifier.tally(flows.iter().map(|flow| (flow, false)))
+    }
+
+    /// Decoys of one kind that a classifier takes for BitTorrent, and all of that kind.
+    pub fn alarms(&self, classifier: Classifier, kind: &str) -> (usize, usize) {
+        let decoys = self.decoys.iter().filter(|decoy| decoy.kind == kind);
+        let tally = classifier.tally(decoys.map(|decoy| (&decoy.flow, false)));
+        (tally.false_alarms, tally.false_alarms + tally.passed)
     }
 
     /// The kinds of decoys, in their order.
@@ -156,12 +177,19 @@ mod tests {
     fn every_decoy_is_counted_once() {
         let inspection = Inspection { flows: Vec::new(), decoys: ::isp::decoys() };
         for classifier in Classifier::ALL {
-            let all = inspection.of_decoys(classifier, None);
-            let kinds = inspection.decoy_kinds();
-            let alarms: usize =
-                kinds.iter().map(|kind| inspection.of_decoys(classifier, Some(kind)).false_alarms).sum();
-            assert_eq!((all.false_alarms, all.false_alarms + all.passed), (alarms, inspection.decoys.len()));
+            let all = inspection.of_decoys(classifier, Company::Unknown);
+            let alarms = inspection.decoy_kinds().into_iter().map(|kind| inspection.alarms(classifier, kind));
+            let summed = alarms.fold((0, 0), |sum, kind| (sum.0 + kind.0, sum.1 + kind.1));
+            assert_eq!((all.false_alarms, all.false_alarms + all.passed), summed);
+            assert_eq!(summed.1, inspection.decoys.len());
         }
+    }
+
+    #[test]
+    fn who_uses_a_tracker_and_a_tunnel_is_suspected_for_the_tunnel() {
+        let inspection = Inspection { flows: Vec::new(), decoys: ::isp::decoys() };
+        let alarms = |company| inspection.of_decoys(Classifier::Shape, company).false_alarms;
+        assert!(alarms(Company::WithTracker) > alarms(Company::Unknown));
     }
 
     /// Alice dials Bob, who has the file; what they recorded goes through a folder.

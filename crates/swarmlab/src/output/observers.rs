@@ -47,7 +47,9 @@ pub(crate) fn observers_compared(runs: [&Told; 2]) -> String {
         let mut shown = false;
         for item in Item::ALL {
             let learned = runs.map(|run| run.1.learned(observer, item));
-            if learned[0].degree == learned[1].degree {
+            // A provider that learned as much in both, but by less in one, is the lesson.
+            let other_ways = observer == Observer::Isp && learned[0].how != learned[1].how;
+            if learned[0].degree == learned[1].degree && !other_ways {
                 continue;
             }
             if !std::mem::replace(&mut shown, true) {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use isp::Classifier;
 use report::Run;
-use report::isp::{Inspection, Judged, Kind, inspection};
+use report::isp::{Company, Inspection, Judged, Kind, inspection};
 use serde_json::{Value, json};
 
 use crate::cli;
@@ -52,7 +52,9 @@ fn rate(inspection: &Inspection, classifier: Classifier) -> Value {
         let tally = inspection.of_kind(classifier, kind);
         value[kind.name()] = json!({ "caught": tally.caught, "missed": tally.missed });
     }
-    let decoys = inspection.of_decoys(classifier, None);
-    value["decoys"] = json!({ "false_alarms": decoys.false_alarms, "passed": decoys.passed });
+    for (name, company) in [("decoys", Company::Unknown), ("decoys with tracker", Company::WithTracker)] {
+        let decoys = inspection.of_decoys(classifier, company);
+        value[name] = json!({ "false_alarms": decoys.false_alarms, "passed": decoys.passed });
+    }
     value
 }
