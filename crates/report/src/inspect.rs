@@ -56,7 +56,7 @@ pub struct Turn<'a> {
 /// The recorded connections of a run, in the order in which they began.
 pub fn connections(run: &Run) -> Vec<Connection<'_>> {
     let mut ends: Vec<Seen<'_>> = run.wire.values().flat_map(|by_number| by_number.values()).map(Seen::new).collect();
-    ends.sort_by_key(|seen| (seen.began(), seen.from != End::Dialler, &seen.record.peer, seen.record.conn));
+    ends.sort_by_key(|seen| (seen.record.began(), seen.from != End::Dialler, &seen.record.peer, seen.record.conn));
     let (told, mut paired) = (Told::of(run), BTreeSet::new());
     let mut connections = Vec::new();
     for (i, seen) in ends.iter().enumerate() {
@@ -81,7 +81,7 @@ fn connection<'a>(told: &Told<'a>, number: usize, seen: Seen<'a>, other: Option<
     };
     let key = ends.iter().find_map(|seen| Some((seen.record.peer.as_str(), key(seen.record.key.as_ref()?)?)));
     let explained = explain(shown.sent_by(End::Dialler), shown.sent_by(End::Dialled), key.as_ref().map(|(_, key)| key));
-    let of = |seen: &Seen<'a>| (seen.record.peer.as_str(), seen.record.conn);
+    let accounts: Vec<Account<'a>> = ends.iter().filter_map(|seen| told.about(seen.record)).collect();
     Connection {
         number,
         dialler: name(End::Dialler),
@@ -89,8 +89,8 @@ fn connection<'a>(told: &Told<'a>, number: usize, seen: Seen<'a>, other: Option<
         record: shown.record,
         recorded_by: ends.iter().map(|seen| seen.record.peer.as_str()).collect(),
         key_of: key.map(|(peer, _)| peer),
-        cipher: ends.iter().find_map(|seen| told.ciphers.get(&of(seen)).copied()).or(explained.cipher.map(cipher)),
-        failed: ends.iter().find_map(|seen| told.failures.get(&of(seen)).copied()),
+        cipher: accounts.iter().find_map(|account| account.cipher).or(explained.cipher.map(cipher)),
+        failed: accounts.iter().find_map(|account| account.failed),
         explained,
     }
 }
@@ -99,11 +99,6 @@ impl Connection<'_> {
     /// True when `name` is at one of its ends.
     pub fn is_of(&self, name: &str) -> bool {
         self.dialler == name || self.dialled == name
-    }
-
-    /// When its first byte crossed.
-    pub fn began(&self) -> Option<Time> {
-        Seen::new(self.record).began()
     }
 
     /// The bytes that this end sent, as they were on the wire.
@@ -172,10 +167,6 @@ impl<'a> Seen<'a> {
         Self { record, from: if dialled.unwrap_or_else(spoke) { End::Dialler } else { End::Dialled } }
     }
 
-    fn began(&self) -> Option<Time> {
-        self.record.chunks.first().map(|line| line.time)
-    }
-
     fn sender(&self, direction: Direction) -> End {
         match (self.from, direction) {
             (end, Direction::Out) => end,
@@ -211,28 +202,41 @@ fn key(key: &LabKey) -> Option<Key> {
     Some(Key { secret: Secret::new(secret), skey: key.skey })
 }
 
-/// What the log says of connections, by who says it and the connection's number there.
-#[derive(Default)]
-struct Told<'a> {
-    ciphers: BTreeMap<(&'a str, u64), Cipher>,
-    failures: BTreeMap<(&'a str, u64), &'a str>,
+/// What the log says of connections, by who says it and the connection's number there. A peer that was
+/// started again uses its numbers again: there is one account for each use, in order.
+struct Told<'a>(BTreeMap<(&'a str, u64), Vec<Account<'a>>>);
+
+/// One connection in the log.
+#[derive(Debug, Clone, Copy)]
+struct Account<'a> {
+    since: Time,
+    cipher: Option<Cipher>,
+    failed: Option<&'a str>,
 }
 
 impl<'a> Told<'a> {
     fn of(run: &'a Run) -> Self {
-        let mut told = Self::default();
+        let mut told: BTreeMap<(&str, u64), Vec<Account<'_>>> = BTreeMap::new();
         for record in &run.records {
-            match &record.event {
-                Event::CipherSettled { conn, cipher, .. } => {
-                    told.ciphers.insert((&record.peer, *conn), *cipher);
-                }
-                Event::EncryptionFailed { conn, why, .. } => {
-                    told.failures.insert((&record.peer, *conn), why);
-                }
-                _ => {}
+            let (Event::Connected { conn, .. }
+            | Event::CipherSettled { conn, .. }
+            | Event::EncryptionFailed { conn, .. }) = &record.event
+            else {
+                continue;
+            };
+            let accounts = told.entry((&record.peer, *conn)).or_default();
+            match (&record.event, accounts.last_mut()) {
+                (Event::CipherSettled { cipher, .. }, Some(account)) => account.cipher = Some(*cipher),
+                (Event::EncryptionFailed { why, .. }, Some(account)) => account.failed = Some(why),
+                _ => accounts.push(Account { since: record.time, cipher: None, failed: None }),
             }
         }
-        told
+        Self(told)
+    }
+
+    fn about(&self, record: &WireRecord) -> Option<Account<'a>> {
+        let accounts = self.0.get(&(record.peer.as_str(), record.conn))?;
+        accounts.iter().rev().find(|account| account.since <= record.began()).copied()
     }
 }
 

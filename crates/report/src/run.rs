@@ -14,7 +14,8 @@ pub struct Run {
     pub folder: PathBuf,
     /// The log, in its order: line `n` of `events.jsonl` is `records[n - 1]`.
     pub records: Vec<Record>,
-    /// The recorded beginnings of connections, by who recorded, then by the connection's number there.
+    /// The recorded beginnings of connections, by who recorded (`alice~2` in its second life), then by the
+    /// connection's number there.
     pub wire: BTreeMap<String, BTreeMap<u64, WireRecord>>,
 }
 
@@ -47,6 +48,13 @@ pub struct Stream {
     pub began: Option<Time>,
 }
 
+impl WireRecord {
+    /// When its first byte crossed.
+    pub fn began(&self) -> Time {
+        self.chunks.first().map_or(Time::ZERO, |chunk| chunk.time)
+    }
+}
+
 /// Why a run folder can't be read. Fits after "failed to ".
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -72,7 +80,9 @@ impl Run {
         let mut wire = BTreeMap::new();
         for (peer, path) in files(&folder.join("wire"))? {
             let lines: Vec<WireLine> = read(&path, |file| events::read_wire(file).collect())?;
-            wire.insert(peer.clone(), connections(&peer, lines, &records));
+            let member = peer.split('~').next().unwrap_or_default();
+            let connections = connections(member, lines, &records);
+            wire.insert(peer, connections);
         }
         for (peer, path) in files(&folder.join("keys"))? {
             for key in read::<Vec<LabKey>>(&path, |file| events::read_keys(file).collect())? {
@@ -110,17 +120,21 @@ fn connections(peer: &str, lines: Vec<WireLine>, records: &[Record]) -> BTreeMap
         }
         record.chunks.push(line);
     }
-    for record in records.iter().filter(|record| record.peer == peer) {
-        match &record.event {
+    // A peer that was started again counts its connections anew: of those with one number, the one meant is
+    // the last before the first byte crossed.
+    for event in records.iter().filter(|record| record.peer == peer) {
+        match &event.event {
             Event::Connected { conn, remote, direction } => {
-                if let Some(record) = connections.get_mut(conn) {
+                if let Some(record) = connections.get_mut(conn).filter(|record| event.time <= record.began()) {
                     record.remote = remote.clone();
                     record.direction = Some(*direction);
                 }
             }
             // Who dialled in has a name from here on.
-            Event::HandshakeReceived { conn, remote, .. } => {
-                if let Some(record) = connections.get_mut(conn) {
+            Event::HandshakeReceived { conn, remote: remote @ Remote::Name(_), .. } => {
+                let unnamed =
+                    |record: &&mut WireRecord| matches!(record.remote, Remote::Addr(_)) && event.time >= record.began();
+                if let Some(record) = connections.get_mut(conn).filter(unnamed) {
                     record.remote = remote.clone();
                 }
             }

@@ -50,7 +50,7 @@ pub(crate) fn connection_list(connections: &[Connection<'_>]) -> String {
     let row = |connection: &Connection<'_>| {
         vec![
             connection.number.to_string(),
-            connection.began().map_or_else(String::new, seconds),
+            seconds(connection.record.began()),
             format!("{} -> {}", connection.dialler, connection.dialled),
             cipher(connection).to_owned(),
             bytes(connection.crossed(End::Dialler)),
@@ -87,9 +87,8 @@ impl Page<'_> {
         let (dialler, dialled) = (&connection.dialler, &connection.dialled);
         let cipher = cipher(connection);
         self.line(&format!("{BOLD}Connection {}: {dialler} -> {dialled}, {cipher}{BOLD:#}", connection.number));
-        let began =
-            connection.began().map_or_else(|| "nothing crossed".to_owned(), |at| format!("from {}", seconds(at)));
-        let mut about = format!("{dialler} dialled; {began}; recorded by {}.", connection.recorded_by.join(" and "));
+        let (began, by) = (seconds(connection.record.began()), connection.recorded_by.join(" and "));
+        let mut about = format!("{dialler} dialled; the first byte crossed at {began}; recorded by {by}.");
         if let Some(why) = connection.failed {
             let _infallible = write!(about, " The encrypted handshake came to nothing: {why}.");
         }
