@@ -129,23 +129,25 @@ impl Connection<'_> {
         chunks.map(|line| u64::from(line.chunk.len)).sum()
     }
 
-    /// Who spoke, in the order of time. Turns in which no span begins (the rest of a long message, what
-    /// was not recorded) are left out.
+    /// Who spoke, in the order of time. Where no span begins (in the rest of a long message, in what was not
+    /// recorded) nobody is said to speak.
     pub fn turns(&self) -> Vec<Turn<'_>> {
         let seen = Seen::new(self.record);
         let mut turns: Vec<Turn<'_>> = Vec::new();
         for line in &self.record.chunks {
-            let (from, length) = (seen.sender(line.chunk.direction), u64::from(line.chunk.len));
+            let (from, at, length) = (seen.sender(line.chunk.direction), line.chunk.at, u64::from(line.chunk.len));
+            let end = at.saturating_add(length);
+            let begins = |span: &&Span| (at..end).contains(&(span.at as u64));
+            let spans: Vec<&Span> = self.stream(from).spans.iter().filter(begins).collect();
             match turns.last_mut() {
-                Some(turn) if turn.from == from => turn.length += length,
-                _ => turns.push(Turn { time: line.time, from, at: line.chunk.at, length, spans: Vec::new() }),
+                _ if spans.is_empty() => {}
+                Some(turn) if turn.from == from => {
+                    turn.length = end.saturating_sub(turn.at);
+                    turn.spans.extend(spans);
+                }
+                _ => turns.push(Turn { time: line.time, from, at, length, spans }),
             }
         }
-        for turn in &mut turns {
-            let range = turn.at..turn.at + turn.length;
-            turn.spans = self.stream(turn.from).spans.iter().filter(|span| range.contains(&(span.at as u64))).collect();
-        }
-        turns.retain(|turn| !turn.spans.is_empty());
         turns
     }
 }
@@ -251,11 +253,9 @@ fn cipher(cipher: mse::Cipher) -> Cipher {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::Arc;
-    use std::time::Duration;
 
-    use node::{Encryption, Glass, Methods, Policy, TorrentSource};
-    use testkit::{Table, content, torrent_of};
+    use node::Policy;
+    use testkit::record_run;
     use wire::explain::Sight;
 
     use super::*;
@@ -329,24 +329,9 @@ mod tests {
         assert!(connections[0].failed.is_some() && connections[1].failed.is_none());
     }
 
-    /// Alice dials Bob, who has the file, until she has it too; what they recorded goes through a folder.
-    fn play(dials: Policy, answers: Policy, spoil: impl FnOnce(&Path)) -> Run {
-        let bytes = content(7, 40_000);
-        let torrent = Arc::new(torrent_of(&bytes, 16_384, ""));
-        let mut table = Table::new(Duration::from_millis(10));
-        for (name, policy, bytes) in [("bob", answers, &bytes[..]), ("alice", dials, &[])] {
-            table.seat(name, |config| {
-                config.encryption = Encryption { policy, methods: Methods::ALL };
-                config.glass = Glass { wire: true, keys: true };
-            });
-            table.join(name, TorrentSource::Metainfo(Arc::clone(&torrent)), bytes);
-        }
-        let bob = table.addr("bob");
-        let key = *table.seat_mut("alice").disks.keys().next().unwrap();
-        table.with("alice", |node, now| node.add_peer(now, key, bob));
-        assert!(table.run_until(Duration::from_secs(30), |table| table.complete_at("alice").is_some()));
+    fn play(alice: Policy, bob: Policy, spoil: impl FnOnce(&Path)) -> Run {
         let folder = tempfile::tempdir().unwrap();
-        table.write_run(folder.path()).unwrap();
+        record_run(folder.path(), alice, bob).unwrap();
         spoil(folder.path());
         Run::open(folder.path()).unwrap()
     }
