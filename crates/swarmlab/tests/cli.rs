@@ -77,7 +77,7 @@ fn a_recorded_connection_is_inspected() {
 
     // Encryption was refused, so there are two: the try and the one after it.
     let list = stdout(&inspect(&[]));
-    assert!(list.contains(" 1  ") && list.contains("alice -> bob  failed") && list.contains("  plaintext  "), "{list}");
+    assert!(list.contains("1  0.010 s  alice -> bob  failed") && list.contains("  plaintext  "), "{list}");
     assert!(list.contains(&format!("`swarmlab inspect {run} --connection 1`")), "{list}");
     let second = stdout(&inspect(&["--connection", "2"]));
     assert!(second.starts_with("Connection 2: alice -> bob, plaintext\n"), "{second}");
