@@ -1,3 +1,5 @@
+//! Records made up by values, and by two machines face to face: what is said of their bytes.
+
 use bytes::{Bytes, BytesMut};
 use model::{Block, BlockOffset, InfoHash, PeerId, PieceIndex, Rng};
 
