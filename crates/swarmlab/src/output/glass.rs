@@ -102,6 +102,8 @@ impl Page<'_> {
             (Sight::Closed, Some(peer)) => {
                 let _infallible = write!(about, " The key that {peer} logged does not open it.");
             }
+            // Nobody logs a key of a handshake that was not completed.
+            (Sight::Closed, None) if connection.failed.is_some() => about.push_str(" So there is no key either."),
             (Sight::Closed, None) => about.push_str(
                 " No key was logged for it, so the right side stays closed, as it is to anybody on the path. Our own \
                  clients log keys in `swarmlab run` and with `swarmlab peer --keylog FILE`.",
@@ -424,6 +426,16 @@ mod tests {
         let page = page(&run, 100, Detail::Lesson);
         assert!(page.contains("No key was logged for") && page.contains("│ What can be said of it\n"), "{page}");
         assert!(page.contains("│ noise  ") && page.contains("│ a public key?  96 bytes that could be one\n"), "{page}");
+    }
+
+    #[test]
+    fn a_handshake_that_failed_says_why_and_asks_for_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        record_run(folder.path(), Policy::Preferred, Policy::Disabled).unwrap();
+        let page = page(&Run::open(folder.path()).unwrap(), 100, Detail::Lesson);
+        assert!(page.starts_with("Connection 1: alice -> bob, failed\n"), "{page}");
+        assert!(page.contains("came to nothing: ") && page.contains("So there is no key"), "{page}");
+        assert!(!page.contains("--keylog"), "{page}");
     }
 
     #[test]
