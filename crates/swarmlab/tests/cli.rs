@@ -8,7 +8,8 @@ use serde_json::Value;
 
 #[test]
 fn every_verb_explains_itself_with_an_example() {
-    let verbs = ["run", "check", "list", "test", "show", "events", "inspect", "tracker", "peer", "torrent"];
+    let verbs =
+        ["run", "check", "list", "test", "show", "events", "inspect", "isp", "observers", "tracker", "peer", "torrent"];
     let of_torrent = ["create", "show", "magnet", "verify"].map(|verb| vec!["torrent", verb]);
     for verb in verbs.map(|verb| vec![verb]).into_iter().chain(of_torrent) {
         let output = swarmlab(&[&verb[..], &["--help"]].concat());
@@ -226,6 +227,41 @@ fn for_programs_there_is_json_and_nothing_else() {
     assert_eq!(lines.last().unwrap()["outcome"], "passed");
     assert!(lines.iter().any(|line| line["ev"] == "block-received"));
     assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_run_is_read_again_as_the_provider_and_the_others_saw_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let runs = dir.path().join("runs");
+    assert_eq!(code(&swarmlab(&["run", "isp-signature", "--quiet", "--runs", path(&runs)])), 0);
+    let run = only_run(&runs);
+
+    let lines = |args: &[&str]| -> Vec<Value> {
+        let output = swarmlab(args);
+        assert_eq!(code(&output), 0, "{args:?}: {}", stderr(&output));
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let judged = lines(&["isp", path(&run), "--json"]);
+    let suspected = |kind: &str| {
+        let flows = judged.iter().filter(|flow| flow["kind"] == kind);
+        Vec::from_iter(flows.map(|flow| (flow["signature"]["class"].clone(), flow["shape"]["suspects"].clone())))
+    };
+    for kind in ["rc4", "plaintext-after-handshake"] {
+        assert!(!suspected(kind).is_empty(), "{judged:?}");
+        assert!(suspected(kind).iter().all(|seen| *seen == ("obfuscated-unknown".into(), true.into())), "{judged:?}");
+    }
+    assert!(suspected("plaintext").iter().all(|seen| seen.0 == "plaintext-bittorrent"), "{judged:?}");
+    let learned = lines(&["observers", path(&run), "--json"]);
+    assert_eq!(learned.len(), 24);
+    assert!(learned.iter().all(|line| line["learned"] == "no" || line["evidence"][0].is_u64()), "{learned:?}");
+
+    for args in [&["isp", path(&run)][..], &["observers", path(&run)], &["observers", path(&run), path(&run)]] {
+        let text = stdout(&swarmlab(args));
+        assert!(text.lines().all(|line| line.chars().count() <= 100) && !text.contains('\u{1b}'), "{text}");
+    }
+    let output = swarmlab(&["observers", path(&runs)]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("there is no run"), "{}", stderr(&output));
 }
 
 #[test]

@@ -292,7 +292,7 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// Breaks at spaces, and inside words that are longer than a line. At least one line.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut column = 0;
     for word in text.split_inclusive(' ') {
