@@ -70,6 +70,42 @@ fn a_wrong_call_says_what_a_right_one_is() {
 }
 
 #[test]
+fn a_recorded_connection_is_inspected() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = path(dir.path());
+    testkit::record_run(dir.path(), node::Policy::Preferred, node::Policy::Disabled).unwrap();
+    let inspect = |args: &[&str]| swarmlab(&[&["inspect", run], args].concat());
+
+    // Encryption was refused, so there are two: the try and the one after it.
+    let list = stdout(&inspect(&[]));
+    assert!(list.contains("1  0.010 s  alice -> bob  failed") && list.contains("  plaintext  "), "{list}");
+    assert!(list.contains(&format!("`swarmlab inspect {run} --connection 1`")), "{list}");
+    let second = stdout(&inspect(&["--connection", "2"]));
+    assert!(second.starts_with("Connection 2: alice -> bob, plaintext\n"), "{second}");
+    assert!(!second.contains('\x1b'), "no colours in a pipe");
+
+    let json: Value = serde_json::from_str(&stdout(&inspect(&["--connection", "2", "--json"]))).unwrap();
+    let handshake = &json["streams"][0]["spans"][0];
+    assert_eq!(
+        (&json["cipher"], &handshake["name"], &handshake["len"]),
+        (&"plaintext".into(), &"handshake".into(), &68.into())
+    );
+    assert_eq!(stdout(&inspect(&["--json", "--peer", "bob"])).lines().count(), 2);
+
+    let wrong = |args: &[&str]| {
+        let output = inspect(args);
+        assert_eq!(code(&output), 2, "{args:?}");
+        stderr(&output)
+    };
+    let text = wrong(&["--connection", "3"]);
+    assert!(text.contains("there is no connection 3, but these:") && text.contains("alice -> bob"), "{text}");
+    assert!(wrong(&["--peer", "carol"]).contains("has carol at an end, but alice, bob"));
+    fs::remove_dir_all(dir.path().join("wire")).unwrap();
+    assert!(wrong(&[]).contains("no wire record: `swarmlab run` makes one"));
+    assert!(stderr(&swarmlab(&["inspect", "/no/such/run"])).contains("there is no run"));
+}
+
+#[test]
 fn a_world_that_is_not_there_is_unsupported_and_not_green() {
     let dir = tempfile::tempdir().unwrap();
     let output = swarmlab(&["run", "first-swarm", "--world", "netns", "--runs", path(&dir.path().join("runs"))]);

@@ -72,7 +72,7 @@ fn in_short(connection: &Connection<'_>) -> Value {
         "connection": connection.number,
         "dialler": connection.dialler,
         "dialled": connection.dialled,
-        "t": connection.began().map(|time| time.as_micros() as f64 / 1e6),
+        "t": connection.record.began().as_micros() as f64 / 1e6,
         "cipher": connection.cipher.map(|cipher| cipher.name()),
         "failed": connection.failed,
         "sight": match connection.explained.sight {
