@@ -158,9 +158,9 @@ events! {
     EncryptionOffered = "encryption-offered" in Encryption { conn: u64, remote: Remote, by: Side, methods: Vec<String>, padding: u16 }
     /// The side that was dialled selects one of the methods (crypto_select), and `padding` bytes more.
     EncryptionSelected = "encryption-selected" in Encryption { conn: u64, remote: Remote, by: Side, method: String, padding: u16 }
-    /// The encrypted handshake came to nothing, and why. The connection ends.
+    /// No encrypted connection came of it, and why. The connection ends.
     EncryptionFailed = "encryption-failed" in Encryption { conn: u64, remote: Remote, why: String }
-    /// The address that refused encryption is to be dialled again, in plaintext.
+    /// The encrypted try came to nothing, for whatever reason: the address is dialled again, in plaintext.
     EncryptionFellBack = "encryption-fell-back" in Encryption { conn: u64, remote: Remote, why: String }
     /// The 68 bytes of a handshake (BEP 3) crossed in the clear, `direction` in or out of here: whoever is on
     /// the path has read the info-hash and the peer id.

@@ -67,7 +67,7 @@ pub struct Observers {
     clues: BTreeMap<Clue, Vec<u64>>,
     /// What is known of the connection `.1` of the peer `.0`.
     connections: BTreeMap<(String, u64), Crossing>,
-    /// The latest connection of the peer `.0` with `.1`.
+    /// The latest connection over which the peer `.0` joined `.1`: others may have come to nothing.
     latest: BTreeMap<(String, Remote), u64>,
     /// By peer: the parts of the info dictionary it asked for, and how the requests crossed.
     metadata: BTreeMap<String, BTreeMap<u32, Asked>>,
@@ -174,9 +174,6 @@ impl Observers {
         match &record.event {
             Event::Dialled { conn, .. } => {
                 self.connections.remove(&(peer.clone(), *conn)); // numbers begin anew when a program does
-            }
-            Event::Connected { conn, remote, .. } | Event::HandshakeReceived { conn, remote, .. } => {
-                self.latest.insert((peer.clone(), remote.clone()), *conn);
             }
             Event::KeySent { conn, .. } | Event::KeyReceived { conn, .. } => {
                 self.connections.insert((peer.clone(), *conn), Crossing::Keyed);

@@ -19,7 +19,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Direction, ReadError};
 
-/// Some bytes that left or came in one go. Reads and writes of the program, not packets.
+/// Some bytes that left or came in one go: what the program read, or gave to be sent. These are not packets, and
+/// what was given may leave later, or on a connection that breaks not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
     /// The number of the connection, as in the peer's events.

@@ -15,7 +15,7 @@ use model::Time;
 pub struct GlassFiles {
     /// The first bytes of each connection as they are on the wire, a [`WireLine`] a line.
     pub wire: Option<PathBuf>,
-    /// What opens encrypted connections, a [`LabKey`] a line. Only its owner may read the file.
+    /// What opens encrypted connections, a [`LabKey`] a line. On Unix only its owner may read the file.
     pub keys: Option<PathBuf>,
 }
 
@@ -119,7 +119,13 @@ fn create(path: &Path, secret: bool) -> io::Result<Output> {
     }
     #[cfg(not(unix))]
     let _ = secret;
-    options.open(path).map(BufWriter::new)
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    if secret {
+        // It may have been there before, open to all.
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
+    Ok(BufWriter::new(file))
 }
 
 #[cfg(test)]

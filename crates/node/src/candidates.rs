@@ -30,7 +30,7 @@ struct Candidate {
     failures: u32,
     try_at: Time,
     busy: bool,
-    /// The next try is in plaintext: encryption was refused there.
+    /// The next try is in plaintext: the encrypted one came to nothing.
     plain: bool,
     /// Who answered there last time: no second connection to the same peer.
     peer_id: Option<PeerId>,
@@ -82,7 +82,7 @@ impl Candidates {
     pub(crate) fn over(&mut self, now: Time, addr: SocketAddr, useful: bool) {
         let Some(candidate) = self.known.get_mut(&addr) else { return };
         candidate.busy = false;
-        candidate.plain &= useful;
+        candidate.plain = false; // encrypted first, every time
         candidate.failures = if useful { 1 } else { candidate.failures + 1 };
         if candidate.failures > FAILURES_MAX {
             self.known.remove(&addr);
@@ -93,12 +93,12 @@ impl Candidates {
         candidate.peer_id = candidate.peer_id.filter(|_| useful);
     }
 
-    /// They refused encryption: the next try is at once, and without.
-    pub(crate) fn try_in_plaintext(&mut self, now: Time, addr: SocketAddr) {
-        if let Some(candidate) = self.known.get_mut(&addr) {
-            candidate.plain = true;
-            candidate.try_at = now;
-        }
+    /// The next try is at once, and without encryption. False: there will be none, the address is forgotten.
+    pub(crate) fn try_in_plaintext(&mut self, now: Time, addr: SocketAddr) -> bool {
+        let Some(candidate) = self.known.get_mut(&addr) else { return false };
+        candidate.plain = true;
+        candidate.try_at = now;
+        true
     }
 
     /// There is nothing to dial this peer for. Should somebody tell its address again, it is news.
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn plaintext_is_tried_at_once_where_encryption_was_refused_and_forgotten_when_it_is_refused_too() {
+    fn plaintext_is_tried_once_and_at_once_where_encryption_came_to_nothing() {
         let (mut candidates, mut rng, nobody) = (Candidates::default(), Rng::from_seed(1), BTreeSet::new());
         let addr = "127.0.0.2:1".parse().unwrap();
         candidates.add(Time::ZERO, addr);
@@ -165,7 +165,7 @@ mod tests {
             plain.push(candidates.take(now, &nobody, &mut rng).unwrap().plain);
             candidates.over(now, addr, false);
             if refuses_encryption {
-                candidates.try_in_plaintext(now, addr);
+                assert!(candidates.try_in_plaintext(now, addr));
                 assert_eq!(candidates.wake(&nobody), Some(now));
             }
         }

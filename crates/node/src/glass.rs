@@ -61,9 +61,15 @@ impl Recorder {
         Some(Chunk { conn, remote, direction, at, len: bytes.len() as u32, bytes: kept.to_vec() })
     }
 
+    /// The beginning is over: there is nothing more to record or to say.
+    pub(crate) fn is_done(&self) -> bool {
+        let full = |track: &Track| track.chunks >= Chunk::CHUNKS_MAX;
+        self.classified && full(&self.sent) && full(&self.received)
+    }
+
     /// The provider's verdict, once: when the bytes suffice, or when no more will come (`ended`).
     pub(crate) fn classify(&mut self, ended: bool) -> Option<isp::Verdict> {
-        if self.classified {
+        if self.classified || self.sent.at + self.received.at == 0 {
             return None;
         }
         let full = |track: &Track| track.at >= Chunk::BYTES_MAX || track.chunks >= Chunk::CHUNKS_MAX;

@@ -22,6 +22,8 @@ use crate::{Command, ConnId, DiskDone, JoinOptions, NodeConfig, TorrentKey, Torr
 pub struct Node {
     pub(crate) config: NodeConfig,
     pub(crate) rng: Rng,
+    /// For encrypted handshakes alone: their luck shifts no other, and shows none.
+    pub(crate) dice: Rng,
     pub(crate) limits: Limits,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) torrents: BTreeMap<TorrentKey, Entry>,
@@ -68,11 +70,13 @@ const UNSENT_MAX: usize = 16 << 20;
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
 impl Node {
-    pub fn new(config: NodeConfig, rng: Rng) -> Self {
+    pub fn new(config: NodeConfig, mut rng: Rng) -> Self {
+        let dice = Rng::from_seed(rng.next_u64());
         let mut node = Self {
             limits: Limits::new(None, None, Time::ZERO),
             config,
             rng,
+            dice,
             listen: None,
             torrents: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -516,6 +520,9 @@ impl Node {
         let Some(recorder) = connection.recorder.as_mut().filter(|_| !bytes.is_empty()) else { return };
         let (chunk, verdict) = (recorder.record(direction, bytes), recorder.classify(false));
         let remote = connection.name();
+        if connection.recorder.as_ref().is_some_and(|recorder| recorder.is_done()) {
+            connection.recorder = None;
+        }
         if let Some(chunk) = chunk {
             self.out.push_back(Command::Wire(chunk));
         }

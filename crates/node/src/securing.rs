@@ -4,6 +4,7 @@
 use bytes::{Bytes, BytesMut};
 use events::{ClosedBy, Direction, Event, LabKey};
 use model::Time;
+use wire::Handshake;
 use wire::mse::{
     Cipher, Dice, Initiator, MseError, Progress, Responder, Secured, SkeyTable, Step, looks_like_plaintext,
 };
@@ -50,7 +51,7 @@ impl Node {
         let Some(entry) = self.torrents.get(&key) else { return };
         let skey = entry.torrent.info_hash();
         let payload = Bytes::copy_from_slice(&self.our_handshake(skey).encode());
-        let machine = Initiator::new(Dice::draw(&mut self.rng), skey, self.config.encryption.methods, payload);
+        let machine = Initiator::new(Dice::draw(&mut self.dice), skey, self.config.encryption.methods, payload);
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.stage = Stage::Securing;
         connection.machine = Some(Box::new(Machine::Dialled(machine)));
@@ -64,7 +65,11 @@ impl Node {
         match (looks_like_plaintext(buf), self.config.encryption.policy) {
             (None, _) => false,
             _ if buf.is_empty() => false,
+            (Some(true), Policy::Required) if buf.len() < Handshake::LENGTH => false,
             (Some(true), Policy::Required) => {
+                // We do not read it. Whoever is on the path did.
+                let remote = connection.name();
+                self.note(Event::PlaintextHandshake { conn: conn.0, remote, direction: Direction::In });
                 self.insecure(now, conn, "they speak plaintext, and encryption is required here");
                 false
             }
@@ -77,7 +82,7 @@ impl Node {
                 false
             }
             (Some(false), _) => {
-                let machine = Responder::new(Dice::draw(&mut self.rng), self.config.encryption.methods);
+                let machine = Responder::new(Dice::draw(&mut self.dice), self.config.encryption.methods);
                 connection.stage = Stage::Securing;
                 connection.machine = Some(Box::new(Machine::Answering(machine)));
                 self.drain_machine(conn);
@@ -185,13 +190,16 @@ impl Node {
         self.close(now, conn, ClosedBy::Us, why);
     }
 
-    /// An address refused encryption: it may be tried in plaintext where the policy allows.
+    /// An encrypted try came to nothing, for whatever reason: the next may be in plaintext where the policy
+    /// allows. So anybody who can break the first chooses the second.
     pub(crate) fn fall_back(&mut self, now: Time, conn: ConnId, connection: &Connection, why: &str) {
         if connection.direction == Direction::In || self.config.encryption.policy != Policy::Preferred {
             return;
         }
         let Some(entry) = connection.torrent.and_then(|key| self.torrents.get_mut(&key)) else { return };
-        entry.candidates.try_in_plaintext(now, connection.remote);
+        if !entry.candidates.try_in_plaintext(now, connection.remote) {
+            return;
+        }
         self.note(Event::EncryptionFellBack { conn: conn.0, remote: connection.name(), why: why.to_owned() });
     }
 }

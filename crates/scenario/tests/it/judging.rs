@@ -454,6 +454,11 @@ fn the_authors_words_and_the_lesson_reach_the_verdict() {
 
 #[test]
 fn a_stock_client_that_keeps_silent_makes_a_check_unsupported() {
+    let plan = plan_of("stock: { role: leech, client: rqbit }", "{ never: plaintext-handshake }");
+    let verdict = &judge(&plan, "")[0];
+    assert_eq!(verdict.outcome, Outcome::Unsupported, "the silence of one who never tells proves nothing");
+    assert!(verdict.text.contains("stock is played by client rqbit, which does not report `plaintext-handshake`"));
+
     let plan = plan_of("stock: { role: leech, client: rqbit }", "{ never: piece-failed, who: stock }");
     let verdict = judge(&plan, "1 stock joined").remove(0);
     assert_eq!(verdict.outcome, Outcome::Unsupported);

@@ -93,7 +93,7 @@ impl Page<'_> {
         let (began, by) = (seconds(connection.record.began()), connection.recorded_by.join(" and "));
         let mut about = format!("{dialler} dialled; the first byte crossed at {began}; recorded by {by}.");
         if let Some(why) = connection.failed {
-            let _infallible = write!(about, " The encrypted handshake came to nothing: {why}.");
+            let _infallible = write!(about, " No encrypted connection came of it: {why}.");
         }
         match (connection.explained.sight, connection.key_of) {
             (Sight::Opened, Some(peer)) => {
@@ -434,7 +434,7 @@ mod tests {
         record_run(folder.path(), Policy::Preferred, Policy::Disabled).unwrap();
         let page = page(&Run::open(folder.path()).unwrap(), 100, Detail::Lesson);
         assert!(page.starts_with("Connection 1: alice -> bob, failed\n"), "{page}");
-        assert!(page.contains("came to nothing: ") && page.contains("So there is no key"), "{page}");
+        assert!(page.contains("No encrypted connection came of it: ") && page.contains("So there is no key"), "{page}");
         assert!(!page.contains("--keylog"), "{page}");
     }
 

@@ -135,7 +135,7 @@ const HANDSHAKE: About = About {
         key("yourip", "The receiver's address as the sender sees it.", address),
         key("ipv4", "Where else the sender can be reached.", address),
         key("ipv6", "Where else the sender can be reached.", address),
-        key("e", "Whether the sender prefers encryption (libtorrent, Transmission).", yes_or_no),
+        key("e", "Whether the sender prefers encryption (Transmission).", yes_or_no),
     ],
     tail: "",
 };

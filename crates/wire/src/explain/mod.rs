@@ -231,7 +231,7 @@ impl Payload {
 fn unopened(wire: &[u8]) -> Vec<Span> {
     let mut parts = Parts::new(wire, 0, Cover::Noise);
     let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
-    if wire.iter().take(TEXT_BYTES).all(is_text) {
+    if wire.get(..TEXT_BYTES).is_some_and(|front| front.iter().all(is_text)) {
         parts.cover = Cover::Plain;
         parts.rest("text", "Not BitTorrent: it begins with text that anybody on the path can read.");
     } else if wire.len() < KEY_BYTES {
@@ -306,7 +306,7 @@ fn bytes_of(n: usize) -> String {
 
 const INITIAL_PAYLOAD: &str = "The first bytes of the payload ride in the encrypted handshake, always encrypted, so that encryption costs no extra round trip.";
 
-/// So many printable bytes at the front are text, not chance (noise does that once in 10^7 connections).
+/// So many printable bytes at the front are text, not chance (noise does that once in four million connections).
 const TEXT_BYTES: usize = 16;
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use model::Rng;
+use sha1::{Digest, Sha1};
 
-use super::PADDING_BYTES_MAX;
+use super::{PADDING_BYTES_MAX, Rc4};
 
 /// What one side draws for one handshake.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,18 +19,27 @@ pub struct Dice {
 }
 
 impl Dice {
-    /// Draws from `rng`.
+    /// Draws from `rng`, which should have no other use.
     ///
-    /// [`Rng`] is no generator for secrets: who sees enough of its numbers can compute the rest,
-    /// and the padding is 512 such bytes in the open. Seeded by the operating system it is
-    /// as good as this protocol's purpose, which is to look like noise to who inspects traffic; an
-    /// opponent that would rather compute keys needs no broken die, it needs the info-hash.
+    /// [`Rng`] is no generator for secrets: who sees a few of its numbers can compute the rest, and the padding
+    /// crosses in the open. So none of them leaves here as it is: the key is a hash of what was drawn, and the
+    /// padding a keystream from another. What remains is the seed, 64 bits: from the operating system in a
+    /// peer of its own, written in the plan of a lab, where everybody may compute everybody's keys.
     pub fn draw(rng: &mut Rng) -> Self {
-        let mut secret = [0; 20];
-        rng.fill(&mut secret);
-        let mut pad = vec![0; usize::from(padding_length(rng))];
-        rng.fill(&mut pad);
-        Self { secret, pad, pad_last: padding_length(rng) }
+        let mut drawn = [0; 32];
+        rng.fill(&mut drawn);
+        let part = |name: &[u8]| -> [u8; 20] { Sha1::new().chain_update(name).chain_update(drawn).finalize().into() };
+        let mut noise = Rc4::new(&part(b"padding"));
+        noise.discard(1024);
+        let mut length = || {
+            let mut bytes = [0; 4];
+            noise.apply(&mut bytes);
+            (u32::from_le_bytes(bytes) % (u32::from(PADDING_BYTES_MAX) + 1)) as u16
+        };
+        let (pad, pad_last) = (length(), length());
+        let mut pad = vec![0; usize::from(pad)];
+        noise.apply(&mut pad);
+        Self { secret: part(b"key"), pad, pad_last }
     }
 
     /// # Panics
@@ -47,10 +57,6 @@ impl fmt::Debug for Dice {
     }
 }
 
-fn padding_length(rng: &mut Rng) -> u16 {
-    rng.below(u64::from(PADDING_BYTES_MAX) + 1) as u16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +71,18 @@ mod tests {
             assert_eq!((lengths.iter().min(), lengths.iter().max()), (Some(&0), Some(&512)));
         }
         assert_ne!(drawn[0].secret, drawn[1].secret);
+    }
+
+    #[test]
+    fn what_crosses_in_the_open_holds_no_number_of_the_generator() {
+        let mut rng = Rng::from_seed(7);
+        let mut numbers = rng.clone();
+        let drawn: Vec<Dice> = (0..50).map(|_| Dice::draw(&mut rng)).collect();
+        for _ in 0..1_000 {
+            let number = numbers.next_u64().to_le_bytes();
+            let shows = |dice: &Dice| dice.pad.windows(8).any(|bytes| bytes == number);
+            assert!(!drawn.iter().any(shows), "with four of them in a row, all others could be computed");
+        }
     }
 
     #[test]

@@ -16,7 +16,9 @@ pub enum MseError {
     )]
     NoKeyHash,
     /// B: A hashed an info-hash that is not in the table.
-    #[error("none of our torrents matches their key (SKEY): they want another torrent")]
+    #[error(
+        "none of our torrents matches their key (SKEY): they want another torrent, or are one of 256 connections that libtorrent before 2.0.13 gets wrong"
+    )]
     UnknownSkey,
     /// B: what follows the hashes does not decrypt to the constant.
     #[error("their verification constant (VC) does not decrypt to zeros: they encrypt with another key")]
