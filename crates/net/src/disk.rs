@@ -290,10 +290,10 @@ impl WorkerTask {
         }
     }
 
-    fn read_range(&mut self, storage: &Storage, range: Block) -> Result<Bytes, DiskError> {
+    fn read_range(&mut self, storage: &Storage, range: Block) -> Result<BytesMut, DiskError> {
         let mut buf = BytesMut::zeroed(range.length as usize);
         storage.read(&mut self.handles, range.piece, range.offset, &mut buf)?;
-        Ok(buf.freeze())
+        Ok(buf)
     }
 }
 
@@ -459,9 +459,9 @@ mod tests {
         pool
     }
 
-    fn bytes_of(sample: &Sample, block: Block) -> Bytes {
+    fn bytes_of(sample: &Sample, block: Block) -> BytesMut {
         let start = block.offset.0 as usize;
-        Bytes::copy_from_slice(&sample.piece(block.piece)[start..start + block.length as usize])
+        BytesMut::from(&sample.piece(block.piece)[start..start + block.length as usize])
     }
 
     /// Hands over what was pushed and waits for so many results.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{ByteCount, Rate};
 
-use crate::amount;
+use crate::{amount, cli_archive};
 
 /// A lab kit for BitTorrent: run a swarm, watch it, check what it did.
 #[derive(Debug, Parser)]
@@ -42,6 +42,8 @@ pub(crate) enum Verb {
     Peer(Peer),
     #[command(subcommand)]
     Torrent(Torrent),
+    #[command(subcommand)]
+    Archive(cli_archive::Archive),
     /// The stock librqbit as a member of the cast. Started by `run` for `client: rqbit`.
     #[command(hide = true)]
     Rqbit(Peer),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use events::{ClosedBy, Event, Names, Record};
+use events::{ClosedBy, Event, LabKey, Names, Record, WireLine};
 use metainfo::Info;
 use model::{PeerId, Rng, Time};
 use node::{Command, ConnId, JoinOptions, Node, NodeConfig, TorrentKey, TorrentSource};
@@ -26,6 +26,9 @@ pub struct Table {
     due: BinaryHeap<Reverse<(Time, u64, Happening)>>,
     names: Names,
     pub log: Vec<Record>,
+    /// What crossed the wire, by who recorded ([`node::Glass`]).
+    pub wire: BTreeMap<String, Vec<WireLine>>,
+    pub keys: BTreeMap<String, Vec<LabKey>>,
 }
 
 /// One node with its disks and connections.
@@ -69,6 +72,8 @@ impl Table {
             due: BinaryHeap::new(),
             names: Names::default(),
             log: Vec::new(),
+            wire: BTreeMap::new(),
+            keys: BTreeMap::new(),
         }
     }
 
@@ -355,6 +360,10 @@ impl Table {
                     seat.node.handle_disk(now, torrent, done);
                 }
                 Command::Event(event) => self.record(name, event),
+                Command::Wire(chunk) => {
+                    self.wire.entry(name.to_owned()).or_default().push(WireLine { time: now, chunk });
+                }
+                Command::Key(key) => self.keys.entry(name.to_owned()).or_default().push(key),
                 Command::Finished => seat.finished = true,
             }
         }
