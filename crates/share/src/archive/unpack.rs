@@ -160,7 +160,9 @@ impl Archive {
         Ok(summary(self))
     }
 
-    fn check_password(&self) -> Result<(), UnpackError> {
+    /// Whether the password opens the contents too. Costs the beginning of one file where the names
+    /// show, and nothing where they do not, for then the password has proven itself.
+    pub fn check_password(&self) -> Result<(), UnpackError> {
         if self.needs_password() {
             return Err(UnpackError::PasswordNeeded);
         }
