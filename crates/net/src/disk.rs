@@ -385,7 +385,7 @@ mod tests {
         let mut pool = pool(&sample, dir.path());
         for n in 0..sample.info.piece_count() {
             for block in sample.info.blocks(PieceIndex(n)) {
-                pool.push(KEY, DiskOp::Write { block, data: bytes_of(&sample, block) });
+                pool.push(KEY, DiskOp::Write { block, data: bytes_of(&sample, block).freeze() });
             }
         }
         assert_eq!(pool.write_backlog(), 600_000);

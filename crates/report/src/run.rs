@@ -14,7 +14,8 @@ pub struct Run {
     pub folder: PathBuf,
     /// The log, in its order: line `n` of `events.jsonl` is `records[n - 1]`.
     pub records: Vec<Record>,
-    /// The recorded beginnings of connections, by who recorded, then by the connection's number there.
+    /// The recorded beginnings of connections, by who recorded (`alice~2` in its second life), then by the
+    /// connection's number there.
     pub wire: BTreeMap<String, BTreeMap<u64, WireRecord>>,
 }
 
@@ -72,7 +73,9 @@ impl Run {
         let mut wire = BTreeMap::new();
         for (peer, path) in files(&folder.join("wire"))? {
             let lines: Vec<WireLine> = read(&path, |file| events::read_wire(file).collect())?;
-            wire.insert(peer.clone(), connections(&peer, lines, &records));
+            let member = peer.split('~').next().unwrap_or_default();
+            let connections = connections(member, lines, &records);
+            wire.insert(peer, connections);
         }
         for (peer, path) in files(&folder.join("keys"))? {
             for key in read::<Vec<LabKey>>(&path, |file| events::read_keys(file).collect())? {
@@ -110,9 +113,13 @@ fn connections(peer: &str, lines: Vec<WireLine>, records: &[Record]) -> BTreeMap
         }
         record.chunks.push(line);
     }
-    for record in records.iter().filter(|record| record.peer == peer) {
-        let Event::Connected { conn, remote, direction } = &record.event else { continue };
-        if let Some(record) = connections.get_mut(conn) {
+    // A peer that was started again counts its connections anew: of those with one number, the one meant is
+    // the last before the first byte crossed.
+    for event in records.iter().filter(|record| record.peer == peer) {
+        let Event::Connected { conn, remote, direction } = &event.event else { continue };
+        if let Some(record) = connections.get_mut(conn)
+            && record.chunks.first().is_some_and(|chunk| event.time <= chunk.time)
+        {
             record.remote = remote.clone();
             record.direction = Some(*direction);
         }

@@ -4,6 +4,7 @@
 use bytes::{Bytes, BytesMut};
 use model::Rng;
 
+pub use crate::mse::fuzz::exercise as exercise_mse;
 use crate::{
     Decoder, ExtensionHandshake, Handshake, Message, MetadataMessage, Pex, UploadOnly, WireError, allowed_fast_set,
 };

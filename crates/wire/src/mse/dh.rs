@@ -45,3 +45,42 @@ fn power(base: &U768, exponent: &[u8; 20]) -> [u8; KEY_BYTES] {
 fn prime() -> U768 {
     *Number::MODULUS.as_ref()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(number: &U768) -> [u8; KEY_BYTES] {
+        let mut bytes = [0; KEY_BYTES];
+        bytes.copy_from_slice(number.to_be_bytes().as_ref());
+        bytes
+    }
+
+    #[test]
+    fn both_sides_come_to_one_secret() {
+        let (ours, theirs) = ([0xff; 20], [3; 20]);
+        let secret = shared_secret(&public_key(&ours), &theirs).unwrap();
+        assert_eq!(secret, shared_secret(&public_key(&theirs), &ours).unwrap());
+        assert_ne!(secret, shared_secret(&public_key(&theirs), &[4; 20]).unwrap());
+    }
+
+    #[test]
+    fn a_small_power_is_what_it_is() {
+        let mut three = [0; 20];
+        three[19] = 3;
+        assert_eq!(public_key(&three), bytes(&U768::from_u8(8)));
+        assert_eq!(*shared_secret(&bytes(&U768::from_u8(5)), &three).unwrap().reveal(), bytes(&U768::from_u8(125)));
+    }
+
+    #[test]
+    fn keys_whose_powers_are_few_are_refused() {
+        let below = |n| prime().wrapping_sub(&U768::from_u8(n));
+        let weak = [U768::ZERO, U768::ONE, below(1), below(0), prime().wrapping_add(&U768::ONE), U768::MAX];
+        for key in weak {
+            assert_eq!(shared_secret(&bytes(&key), &[7; 20]), Err(MseError::WeakKey), "{key}");
+        }
+        for key in [U768::from_u8(2), below(2)] {
+            assert!(shared_secret(&bytes(&key), &[7; 20]).is_ok(), "{key}");
+        }
+    }
+}

@@ -32,15 +32,11 @@ impl Dice {
         Self { secret, pad, pad_last: padding_length(rng) }
     }
 
-    /// Bytes of `pad`.
-    ///
     /// # Panics
     /// When a padding is longer than the protocol has room for.
-    pub(super) fn pad_length(&self) -> u16 {
-        let limit = PADDING_BYTES_MAX;
-        assert!(self.pad_last <= limit, "a last padding of {} bytes: at most {limit} fit", self.pad_last);
-        assert!(self.pad.len() <= usize::from(limit), "a padding of {} bytes: at most {limit} fit", self.pad.len());
-        self.pad.len() as u16
+    pub(super) fn check(&self) {
+        let longest = self.pad.len().max(usize::from(self.pad_last));
+        assert!(longest <= usize::from(PADDING_BYTES_MAX), "a padding of {longest} bytes in the dice");
     }
 }
 
@@ -63,7 +59,7 @@ mod tests {
     fn dice_use_the_whole_room_for_padding_and_no_more() {
         let mut rng = Rng::from_seed(5);
         let drawn: Vec<Dice> = (0..20_000).map(|_| Dice::draw(&mut rng)).collect();
-        let lengths = drawn.iter().map(|dice| (dice.pad_length(), dice.pad_last));
+        let lengths = drawn.iter().map(|dice| (dice.pad.len() as u16, dice.pad_last));
         let (pads, lasts): (Vec<u16>, Vec<u16>) = lengths.unzip();
         for lengths in [pads, lasts] {
             assert_eq!((lengths.iter().min(), lengths.iter().max()), (Some(&0), Some(&512)));

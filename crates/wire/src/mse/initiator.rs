@@ -10,8 +10,8 @@ use model::InfoHash;
 use super::keys::skey_hash;
 use super::search::Search;
 use super::{
-    Cipher, Dice, KEY_BYTES, Methods, MseError, PADDING_BYTES_MAX, Progress, Rc4, Secret, Secured, Step, StreamKeys,
-    VC_BYTES, dh,
+    Cipher, Dice, KEY_BYTES, Methods, MseError, Next, PADDING_BYTES_MAX, Progress, Rc4, Secret, Secured, Step,
+    StreamKeys, VC_BYTES, dh,
 };
 
 /// The handshake of the side that dialled. See the [module](super) for how to drive it.
@@ -55,13 +55,6 @@ struct Keys {
     receive: Rc4,
 }
 
-enum Next {
-    Go(Stage),
-    /// The stage is not over: more bytes are needed.
-    Stay(Stage),
-    Done(Secured),
-}
-
 impl Initiator {
     /// Has its first bytes to send at once. `payload` is the initial payload (IA): the BitTorrent
     /// handshake and nothing more, because B answers that before anything else is expected
@@ -73,8 +66,9 @@ impl Initiator {
     pub fn new(dice: Dice, skey: InfoHash, provide: Methods, payload: Bytes) -> Self {
         assert!(!provide.is_empty(), "an offer of no method at all");
         assert!(payload.len() <= usize::from(u16::MAX), "an initial payload of {} bytes", payload.len());
+        dice.check();
         let first = [&dh::public_key(&dice.secret)[..], &dice.pad].concat();
-        let steps = VecDeque::from([Step::KeySent { padding: dice.pad_length() }]);
+        let steps = VecDeque::from([Step::KeySent { padding: dice.pad.len() as u16 }]);
         let output = VecDeque::from([Bytes::from(first)]);
         Self { dice, skey, provide, payload, stage: Stage::Key, output, steps }
     }
@@ -108,7 +102,7 @@ impl Initiator {
         self.steps.pop_front()
     }
 
-    fn advance(&mut self, buf: &mut BytesMut) -> Result<Next, MseError> {
+    fn advance(&mut self, buf: &mut BytesMut) -> Result<Next<Stage>, MseError> {
         match mem::replace(&mut self.stage, Stage::Spent) {
             Stage::Key => self.take_key(buf),
             Stage::Constant { search, keys } => self.take_constant(search, keys, buf),
@@ -119,7 +113,7 @@ impl Initiator {
         }
     }
 
-    fn take_key(&mut self, buf: &mut BytesMut) -> Result<Next, MseError> {
+    fn take_key(&mut self, buf: &mut BytesMut) -> Result<Next<Stage>, MseError> {
         let Some(theirs) = buf.first_chunk::<KEY_BYTES>() else { return Ok(Next::Stay(Stage::Key)) };
         let secret = dh::shared_secret(theirs, &self.dice.secret)?;
         buf.advance(KEY_BYTES);
@@ -155,7 +149,7 @@ impl Initiator {
         mut search: Search<VC_BYTES>,
         keys: Keys,
         buf: &mut BytesMut,
-    ) -> Result<Next, MseError> {
+    ) -> Result<Next<Stage>, MseError> {
         let Some(bytes) = search.take(buf).map_err(|_| MseError::NoConstant)? else {
             return Ok(Next::Stay(Stage::Constant { search, keys }));
         };
@@ -163,7 +157,7 @@ impl Initiator {
         Ok(Next::Go(Stage::Selection(keys)))
     }
 
-    fn take_selection(&mut self, mut keys: Keys, buf: &mut BytesMut) -> Result<Next, MseError> {
+    fn take_selection(&mut self, mut keys: Keys, buf: &mut BytesMut) -> Result<Next<Stage>, MseError> {
         if buf.len() < SELECTION_BYTES {
             return Ok(Next::Stay(Stage::Selection(keys)));
         }
@@ -186,7 +180,7 @@ impl Initiator {
         length: u16,
         mut keys: Keys,
         buf: &mut BytesMut,
-    ) -> Result<Next, MseError> {
+    ) -> Result<Next<Stage>, MseError> {
         if buf.len() < usize::from(length) {
             return Ok(Next::Stay(Stage::Padding { cipher, length, keys }));
         }

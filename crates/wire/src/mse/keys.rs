@@ -30,6 +30,10 @@ impl Secret {
 
     /// HASH('req2', SKEY) xor HASH('req3', S). Given such a value, it returns
     /// HASH('req2', SKEY).
+    ///
+    /// S is hashed with its leading zeros, always 96 bytes. libtorrent up to 2.0.11 drops them here (not in
+    /// the other hashes), so one connection of 256 with it fails at this step, whoever dials; the next
+    /// attempt draws other keys.
     pub(super) fn cover(&self, hash_of_skey: [u8; 20]) -> [u8; 20] {
         let mut covered = hash(&[b"req3", &self.0]);
         covered.iter_mut().zip(hash_of_skey).for_each(|(byte, other)| *byte ^= other);

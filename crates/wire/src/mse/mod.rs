@@ -34,6 +34,7 @@
 mod dh;
 mod dice;
 mod error;
+pub(crate) mod fuzz;
 mod initiator;
 mod keys;
 mod method;
@@ -91,6 +92,14 @@ impl Secured {
         let encrypted = cipher == Cipher::Rc4;
         Self { cipher, send: encrypted.then_some(send), receive: encrypted.then_some(receive), skey, payload, secret }
     }
+}
+
+/// What a stage of either handshake comes to.
+enum Next<Stage> {
+    Go(Stage),
+    /// It is not over: more bytes are needed.
+    Stay(Stage),
+    Done(Secured),
 }
 
 /// What happened, in order, for the event log.

@@ -95,3 +95,52 @@ fn low(n: u32) -> u32 {
 fn at(n: u32) -> usize {
     low(n) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The textbook: no word is read early.
+    fn byte_by_byte(mut rc4: Rc4, count: usize) -> Vec<u8> {
+        (0..count).map(|_| rc4.next_byte()).collect()
+    }
+
+    #[test]
+    fn the_keystream_is_that_of_rfc_6229() {
+        let mut keystream = [0; 1040];
+        Rc4::new(&[1, 2, 3, 4, 5]).apply(&mut keystream);
+        assert_eq!(keystream[..16], 0xb239_6305_f03d_c027_ccc3_524a_0a11_18a8u128.to_be_bytes());
+        assert_eq!(keystream[1024..], 0x30ab_bcc7_c20b_0160_9f23_ee2d_5f6b_b7dfu128.to_be_bytes());
+    }
+
+    #[test]
+    fn eight_at_a_time_is_the_same_as_one_by_one() {
+        for key in 0..=255u8 {
+            let rc4 = Rc4::new(&[key, 7, 99]);
+            let mut fast = vec![0; 8 * 1024];
+            rc4.clone().apply(&mut fast);
+            assert!(fast == byte_by_byte(rc4, fast.len()), "key {key}");
+        }
+    }
+
+    #[test]
+    fn portions_of_any_size_continue_the_keystream() {
+        let rc4 = Rc4::new(b"swarm");
+        let mut whole = vec![0; 3_000];
+        rc4.clone().apply(&mut whole);
+        for size in [1, 3, 7, 8, 9, 16, 31, 1_000] {
+            let (mut portions, mut rc4) = (vec![0; 3_000], rc4.clone());
+            portions.chunks_mut(size).for_each(|portion| rc4.apply(portion));
+            assert!(portions == whole, "{size} at a time");
+        }
+        let mut later = rc4;
+        later.discard(1_024);
+        assert_eq!(byte_by_byte(later, 100), whole[1_024..1_124]);
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_no_panic() {
+        assert_eq!(byte_by_byte(Rc4::new(&[]), 9), byte_by_byte(Rc4::new(&[0]), 9));
+        assert_eq!(byte_by_byte(Rc4::new(&[5; 256]), 9), byte_by_byte(Rc4::new(&[5; 300]), 9));
+    }
+}

@@ -9,8 +9,8 @@ use model::InfoHash;
 
 use super::search::Search;
 use super::{
-    Cipher, Dice, KEY_BYTES, Methods, MseError, PADDING_BYTES_MAX, Progress, Rc4, Secret, Secured, SkeyTable, Step,
-    StreamKeys, VC_BYTES, dh,
+    Cipher, Dice, KEY_BYTES, Methods, MseError, Next, PADDING_BYTES_MAX, Progress, Rc4, Secret, Secured, SkeyTable,
+    Step, StreamKeys, VC_BYTES, dh,
 };
 
 /// The handshake of the side that was dialled. See the [module](super) for how to drive it.
@@ -61,21 +61,13 @@ struct Keys {
     receive: Rc4,
 }
 
-enum Next {
-    Go(Stage),
-    /// The stage is not over: more bytes are needed.
-    Stay(Stage),
-    Done(Secured),
-}
-
 impl Responder {
     /// Selects RC4 where both sides can, else plaintext where both can, else fails.
     ///
     /// # Panics
     /// When a padding in `dice` is too long.
     pub fn new(dice: Dice, accept: Methods) -> Self {
-        let padding = dice.pad_length();
-        debug_assert!(padding <= PADDING_BYTES_MAX);
+        dice.check();
         Self { dice, accept, stage: Stage::Key, output: VecDeque::new(), steps: VecDeque::new() }
     }
 
@@ -108,7 +100,7 @@ impl Responder {
         self.steps.pop_front()
     }
 
-    fn advance(&mut self, buf: &mut BytesMut, skeys: &SkeyTable) -> Result<Next, MseError> {
+    fn advance(&mut self, buf: &mut BytesMut, skeys: &SkeyTable) -> Result<Next<Stage>, MseError> {
         match mem::replace(&mut self.stage, Stage::Spent) {
             Stage::Key => self.take_key(buf),
             Stage::KeyHash { search, secret } => self.take_key_hash(search, secret, buf),
@@ -121,14 +113,14 @@ impl Responder {
         }
     }
 
-    fn take_key(&mut self, buf: &mut BytesMut) -> Result<Next, MseError> {
+    fn take_key(&mut self, buf: &mut BytesMut) -> Result<Next<Stage>, MseError> {
         let Some(theirs) = buf.first_chunk::<KEY_BYTES>() else { return Ok(Next::Stay(Stage::Key)) };
         let secret = dh::shared_secret(theirs, &self.dice.secret)?;
         buf.advance(KEY_BYTES);
         self.steps.push_back(Step::KeyReceived);
         let answer = [&dh::public_key(&self.dice.secret)[..], &self.dice.pad].concat();
         self.output.push_back(answer.into());
-        self.steps.push_back(Step::KeySent { padding: self.dice.pad_length() });
+        self.steps.push_back(Step::KeySent { padding: self.dice.pad.len() as u16 });
         Ok(Next::Go(Stage::KeyHash { search: Search::new(secret.key_hash()), secret }))
     }
 
@@ -137,7 +129,7 @@ impl Responder {
         mut search: Search<HASH_BYTES>,
         secret: Secret,
         buf: &mut BytesMut,
-    ) -> Result<Next, MseError> {
+    ) -> Result<Next<Stage>, MseError> {
         let Some(bytes) = search.take(buf).map_err(|_| MseError::NoKeyHash)? else {
             return Ok(Next::Stay(Stage::KeyHash { search, secret }));
         };
@@ -145,7 +137,7 @@ impl Responder {
         Ok(Next::Go(Stage::Skey(secret)))
     }
 
-    fn take_skey(&mut self, secret: Secret, buf: &mut BytesMut, skeys: &SkeyTable) -> Result<Next, MseError> {
+    fn take_skey(&mut self, secret: Secret, buf: &mut BytesMut, skeys: &SkeyTable) -> Result<Next<Stage>, MseError> {
         let Some(covered) = buf.first_chunk::<HASH_BYTES>() else { return Ok(Next::Stay(Stage::Skey(secret))) };
         let skey = skeys.find(&secret, *covered).ok_or(MseError::UnknownSkey)?;
         buf.advance(HASH_BYTES);
@@ -154,7 +146,7 @@ impl Responder {
         Ok(Next::Go(Stage::Offer(Keys { secret, skey, send, receive })))
     }
 
-    fn take_offer(&mut self, mut keys: Keys, buf: &mut BytesMut) -> Result<Next, MseError> {
+    fn take_offer(&mut self, mut keys: Keys, buf: &mut BytesMut) -> Result<Next<Stage>, MseError> {
         if buf.len() < OFFER_BYTES {
             return Ok(Next::Stay(Stage::Offer(keys)));
         }
@@ -176,7 +168,7 @@ impl Responder {
         length: u16,
         mut keys: Keys,
         buf: &mut BytesMut,
-    ) -> Result<Next, MseError> {
+    ) -> Result<Next<Stage>, MseError> {
         let wanted = usize::from(length) + 2;
         if buf.len() < wanted {
             return Ok(Next::Stay(Stage::Padding { offered, length, keys }));
@@ -211,7 +203,7 @@ impl Responder {
 
 /// IA has any length that its field can say: 65,535 bytes at most wait here, less than one message
 /// may have later, and only from who knows a torrent. Encrypted whatever was selected.
-fn take_payload(cipher: Cipher, length: u16, mut keys: Keys, buf: &mut BytesMut) -> Next {
+fn take_payload(cipher: Cipher, length: u16, mut keys: Keys, buf: &mut BytesMut) -> Next<Stage> {
     if buf.len() < usize::from(length) {
         return Next::Stay(Stage::Payload { cipher, length, keys });
     }
