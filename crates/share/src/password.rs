@@ -28,7 +28,7 @@ pub enum PasswordError {
     /// A line break or the like, which nobody could type at a prompt.
     #[error("it has a control character in it, such as a line break")]
     Control,
-    /// Longer than [`PASSWORD_CHARS_MAX`].
+    /// Longer than any program is sure to take.
     #[error("it is longer than {PASSWORD_CHARS_MAX} characters")]
     TooLong,
 }

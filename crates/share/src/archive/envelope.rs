@@ -50,8 +50,8 @@ struct PackedList {
 /// Why a file is not an archive that can be opened. Fits after "failed to open x: ".
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
-    /// The system refused; its words follow.
-    #[error("{0}")]
+    /// The system refused; its words.
+    #[error(transparent)]
     Read(#[from] io::Error),
     /// It begins like something else.
     #[error("it is no 7z archive{0}")]

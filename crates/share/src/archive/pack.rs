@@ -83,16 +83,16 @@ pub enum PackError {
     /// A file is gone since it was found.
     #[error("{} vanished before it was packed", .0.display())]
     Vanished(PathBuf),
-    /// A file cannot be read; the system's words follow.
-    #[error("{}: {source}", path.display())]
+    /// A file cannot be read; the system's words are its source.
+    #[error("read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why not.
         source: io::Error,
     },
-    /// The archive cannot be written; the system's words follow.
-    #[error("write {}: {source}", path.display())]
+    /// The archive cannot be written; the system's words are its source.
+    #[error("write {}", path.display())]
     Write {
         /// The archive.
         path: PathBuf,

@@ -98,12 +98,12 @@ pub enum Fault {
         why: NameError,
     },
     /// It cannot be read; the system's words follow.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {why}", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        why: io::Error,
     },
 }
 
@@ -262,22 +262,22 @@ impl<'a> Walk<'a> {
     fn look_into(&mut self, folder: &Path) -> Result<(), SurveyError> {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(source) => {
-                self.faults.push(Fault::Read { path: folder.to_owned(), source });
+            Err(why) => {
+                self.faults.push(Fault::Read { path: folder.to_owned(), why });
                 return Ok(());
             }
         };
         for entry in entries {
             let path = match entry {
                 Ok(entry) => entry.path(),
-                Err(source) => {
-                    self.faults.push(Fault::Read { path: folder.to_owned(), source });
+                Err(why) => {
+                    self.faults.push(Fault::Read { path: folder.to_owned(), why });
                     return Ok(());
                 }
             };
             match fs::symlink_metadata(&path) {
                 Ok(metadata) => self.met(&path, &metadata)?,
-                Err(source) => self.faults.push(Fault::Read { path, source }),
+                Err(why) => self.faults.push(Fault::Read { path, why }),
             }
         }
         Ok(())
@@ -323,7 +323,7 @@ impl<'a> Walk<'a> {
                     return Err(SurveyError::Cancelled);
                 }
             }
-            Err(source) => self.faults.push(Fault::Read { path: path.to_owned(), source }),
+            Err(why) => self.faults.push(Fault::Read { path: path.to_owned(), why }),
         }
         Ok(())
     }
@@ -350,8 +350,8 @@ impl Skipped {
     }
 }
 
-fn unreadable(path: &Path, source: io::Error) -> SurveyError {
-    SurveyError::Faults(vec![Fault::Read { path: path.to_owned(), source }])
+fn unreadable(path: &Path, why: io::Error) -> SurveyError {
+    SurveyError::Faults(vec![Fault::Read { path: path.to_owned(), why }])
 }
 
 fn faults(faults: &[Fault]) -> String {

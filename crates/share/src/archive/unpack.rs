@@ -98,11 +98,11 @@ pub enum UnpackError {
         /// The library's words.
         why: String,
     },
-    /// The archive cannot be read; the system's words follow.
-    #[error("read it: {0}")]
-    Read(io::Error),
-    /// The system refused to write.
-    #[error("write {}: {source}", path.display())]
+    /// The archive cannot be read; the system's words are its source.
+    #[error("read it")]
+    Read(#[source] io::Error),
+    /// The system refused to write; its words are its source.
+    #[error("write {}", path.display())]
     Write {
         /// What.
         path: PathBuf,

@@ -10,7 +10,6 @@ use anyhow::{Context, anyhow, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use lab::describe::count;
 use lab::interrupt;
-use model::ByteCount;
 use serde_json::{Value, json};
 use share::Password;
 use share::archive::{
@@ -103,8 +102,7 @@ fn say_before(survey: &Survey, options: &PackOptions, output: &Path) {
         files(survey.files().len()),
         roughly(options.time_to_expect(survey)),
     );
-    let folder = output.parent().unwrap_or(Path::new("."));
-    if let Ok(free) = archive::free_space(folder) {
+    if let Ok(free) = archive::free_space(output) {
         anstream::eprintln!("{free} are free where the archive goes");
     }
     say_some("left out", survey.skipped().iter().map(ToString::to_string));
