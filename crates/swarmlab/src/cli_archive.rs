@@ -45,7 +45,8 @@ pub(crate) struct Create {
     /// A name in place of the three words.
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// How hard to compress: 0 stores everything, 1 is quick, 9 is slow and takes a gigabyte.
+    /// How hard to compress: 0 stores everything, 1 is quick, 9 is slow. Memory goes from 10 MiB to
+    /// almost a gigabyte; 1 takes 100 MiB.
     #[arg(long, value_name = "0..9", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=9))]
     pub(crate) level: u8,
     /// 24 characters by lot are the password, in place of six words.

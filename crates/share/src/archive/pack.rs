@@ -30,7 +30,7 @@ use crate::Password;
 pub struct PackOptions {
     /// How hard to compress what compresses.
     pub level: Level,
-    /// Threads that compress, 1 to [`THREADS_MAX`].
+    /// Threads that compress, 1 to [`THREADS_MAX`]. High levels use fewer, for the memory they take.
     pub threads: u32,
     /// Replace an archive that is there, and take away an unfinished one.
     pub replace: bool,
@@ -61,11 +61,15 @@ pub enum PackError {
     /// It would replace a file.
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
+    /// A folder is there, which no archive replaces.
+    #[error("{} is a folder", .0.display())]
+    Folder(PathBuf),
     /// An earlier try was ended by force, or another is at it right now.
     #[error("{} is there: an earlier try left it when it was killed, or another is still writing it", .0.display())]
     PartInTheWay(PathBuf),
-    /// The archive would lie in the folder that is packed, and grow for ever.
-    #[error("{} lies in the folder that is packed: write the archive somewhere else", .0.display())]
+    /// The archive would lie in the folder that is packed, and grow for ever; or replace the file that
+    /// is packed.
+    #[error("{} is, or lies in, what is packed: write the archive somewhere else", .0.display())]
     InsideItself(PathBuf),
     /// Not enough space for what will not compress.
     #[error("the disk has {free} free and {needed} are needed, in {}", at.display())]
@@ -142,9 +146,20 @@ impl PackOptions {
             _ => survey.bytes(Packing::Compress),
         };
         let stored = survey.total().saturating_sub(compressed);
-        let compressing = Rate(COMPRESS_BYTES_PER_S[usize::from(self.level.0)] * u64::from(self.threads));
+        let compressing = Rate(COMPRESS_BYTES_PER_S[usize::from(self.level.0)] * u64::from(self.threads_used()));
         let time = |rate: Rate, bytes| rate.time_for(bytes).unwrap_or_default();
         time(STORE_RATE, stored) + time(compressing, compressed)
+    }
+
+    /// Each thread has a dictionary of its own, and ten times as much to search it with: 8 MiB at
+    /// level 5, 64 at level 9.
+    fn threads_used(&self) -> u32 {
+        let most = match self.level.0 {
+            0..=5 => THREADS_MAX,
+            6..=7 => 2,
+            _ => 1,
+        };
+        self.threads.clamp(1, most)
     }
 
     /// How a file of the survey goes in, at this level.
@@ -154,11 +169,11 @@ impl PackOptions {
 
     fn compressor(&self, block_bytes: u64) -> EncoderConfiguration {
         let level = u32::from(self.level.0);
-        if self.threads < 2 {
+        let threads = self.threads_used();
+        if threads < 2 {
             return Lzma2Options::from_level(level).into();
         }
         // Chunks are what threads share out among them, and what memory goes by.
-        let threads = self.threads.min(THREADS_MAX);
         let chunk = block_bytes.div_ceil(threads.into()).clamp(CHUNK_BYTES_MIN, CHUNKS_BYTES_MAX / u64::from(threads));
         Lzma2Options::from_level_mt(level, threads, chunk).into()
     }
@@ -189,7 +204,7 @@ pub fn pack(
     let check = Archive::open(&unfinished, Some(password)).map_err(PackError::Unreadable)?;
     assert_eq!(check.entries().len(), survey.files().len() + survey.folder_count(), "all that was found is in it");
     drop(check);
-    part.hand_over(&unfinished, output).map_err(failed)?;
+    part.hand_over(&unfinished, output, options.replace).map_err(failed)?;
     sync_folder(&folder_of(output)).map_err(failed)?;
     Ok(Packed { path: output.to_owned(), length: ByteCount(length), content: survey.total(), pieces })
 }
@@ -199,8 +214,12 @@ fn check_place(survey: &Survey, output: &Path, unfinished: &Path, options: &Pack
     if exists(output) && !options.replace {
         return Err(PackError::Exists(output.to_owned()));
     }
+    if output.is_dir() {
+        return Err(PackError::Folder(output.to_owned()));
+    }
     let folder = folder_of(output).canonicalize().map_err(failed)?;
-    if folder.starts_with(survey.root()) {
+    let itself = output.canonicalize().is_ok_and(|output| output == survey.root());
+    if itself || folder.starts_with(survey.root()) {
         return Err(PackError::InsideItself(output.to_owned()));
     }
     if exists(unfinished) {

@@ -52,10 +52,15 @@ impl Part {
         &self.path
     }
 
-    /// Gives what is at `from`, the part itself or something in it, its final name. What is there
-    /// already is replaced, and only once the new one is in its place.
-    pub(crate) fn hand_over(mut self, from: &Path, to: &Path) -> io::Result<()> {
-        let old = exists(to).then(|| old_path(to));
+    /// Gives what is at `from`, the part itself or something in it, its final name. With `replace`,
+    /// what is there already goes, and only once the new one is in its place.
+    pub(crate) fn hand_over(mut self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+        if exists(to) && !replace {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        // A file takes a file's place in one step; a folder has to make way first.
+        let makes_way = exists(to) && (from.is_dir() || (to.is_dir() && !to.is_symlink()));
+        let old = makes_way.then(|| old_path(to));
         if let Some(old) = &old {
             remove(old)?;
             fs::rename(to, old)?;
@@ -66,9 +71,7 @@ impl Part {
             }
             return Err(error);
         }
-        if from == self.path {
-            self.finished = true;
-        }
+        self.finished = from == self.path;
         old.map_or(Ok(()), |old| remove(&old))
     }
 }
@@ -109,14 +112,21 @@ mod tests {
         fs::write(to.join("old"), "old").unwrap();
         let part = Part::folder(part_path(&to)).unwrap();
         let nowhere = part.path().join("nowhere");
-        part.hand_over(&nowhere, &to).unwrap_err();
+        part.hand_over(&nowhere, &to, true).unwrap_err();
         assert_eq!(fs::read_to_string(to.join("old")).unwrap(), "old");
 
-        let part = Part::folder(part_path(&to)).unwrap();
-        let new = part.path().join("new");
-        fs::write(&new, "new").unwrap();
-        part.hand_over(&new, &to).unwrap();
-        assert_eq!(fs::read_to_string(&to).unwrap(), "new");
+        let (part, _file) = Part::file(part_path(&to)).unwrap();
+        let new = part.path().to_owned();
+        assert_eq!(part.hand_over(&new, &to, false).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+
+        for content in ["over a folder", "over a file"] {
+            let part = Part::folder(part_path(&to)).unwrap();
+            let new = part.path().join("new");
+            fs::write(&new, content).unwrap();
+            part.hand_over(&new, &to, true).unwrap();
+            assert_eq!(fs::read_to_string(&to).unwrap(), content);
+        }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

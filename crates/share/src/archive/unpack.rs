@@ -67,6 +67,9 @@ pub enum UnpackError {
     /// It would replace something.
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
+    /// What would be replaced has the archive in it.
+    #[error("the archive lies in {}, which it would replace: move it, or unpack somewhere else", .0.display())]
+    ReplacesItself(PathBuf),
     /// An earlier try was ended by force, or another is at it right now.
     #[error("{} is there: an earlier try left it when it was killed, or another is still writing it", .0.display())]
     PartInTheWay(PathBuf),
@@ -129,6 +132,13 @@ impl Archive {
         if exists(&destination) && !options.replace {
             return Err(UnpackError::Exists(destination));
         }
+        let lies_in = |folder: &Path| {
+            let (archive, folder) = (self.path().canonicalize(), folder.canonicalize());
+            archive.is_ok_and(|archive| folder.is_ok_and(|folder| archive.starts_with(folder)))
+        };
+        if lies_in(&destination) || lies_in(&unfinished) {
+            return Err(UnpackError::ReplacesItself(destination));
+        }
         if exists(&unfinished) && !options.replace {
             return Err(UnpackError::PartInTheWay(unfinished));
         }
@@ -142,7 +152,7 @@ impl Archive {
             Top::One(name) => part.path().join(name),
             Top::Many => part.path().to_owned(),
         };
-        part.hand_over(&from, &destination).map_err(writing(&destination))?;
+        part.hand_over(&from, &destination, options.replace).map_err(writing(&destination))?;
         if let Some(top) = layout.top_folder(self) {
             // Only now: a folder that its owner may not write cannot be moved.
             restrict(&destination, top.permissions).map_err(writing(&destination))?;

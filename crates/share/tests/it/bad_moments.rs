@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use swarmlab_share::archive::{
-    Fault, PackError, PackOptions, Packed, Progress, Skipped, Survey, SurveyError, UnpackError, UnpackOptions, pack,
+    PackError, PackOptions, Packed, Progress, Survey, SurveyError, UnpackError, UnpackOptions, pack,
 };
 
 use crate::sample::{Sample, go_on, names, noise, password};
@@ -138,6 +138,29 @@ fn an_archive_inside_the_folder_that_it_packs_is_refused() {
 }
 
 #[test]
+fn replacing_never_takes_away_a_folder_or_what_is_packed() {
+    let sample = Sample::new();
+    let replace = PackOptions { replace: true, ..PackOptions::default() };
+    let onto = |survey: &Survey, output: &str| pack(survey, &sample.path(output), &password(), &replace, &mut go_on);
+    assert!(matches!(onto(&sample.survey(), "holiday"), Err(PackError::Folder(_))));
+    fs::create_dir(sample.path("other")).unwrap();
+    assert!(matches!(onto(&sample.survey(), "other"), Err(PackError::Folder(_))));
+    let notes = Survey::find(&sample.folder().join("notes.txt"), &mut go_on).unwrap();
+    assert!(matches!(onto(&notes, "holiday/notes.txt"), Err(PackError::InsideItself(_))));
+    assert_eq!(sample.survey().files().len(), 8);
+
+    // The archive, put into the very folder that it unpacks to.
+    sample.pack(&replace);
+    let inside = sample.folder().join("holiday.7z");
+    fs::rename(sample.archive(), &inside).unwrap();
+    let archive = swarmlab_share::archive::Archive::open(&inside, Some(&password())).unwrap();
+    let options = UnpackOptions { replace: true, ..UnpackOptions::default() };
+    let error = archive.unpack(&sample.path("."), &options, &mut go_on).unwrap_err();
+    assert!(matches!(error, UnpackError::ReplacesItself(_)), "{error}");
+    assert!(inside.exists());
+}
+
+#[test]
 fn a_path_to_nothing_is_said() {
     let sample = Sample::new();
     let error = Survey::find(&sample.path("ghost"), &mut go_on).unwrap_err();
@@ -155,7 +178,12 @@ fn links_and_pipes_are_left_out_and_named() {
     let skipped: Vec<(bool, &str)> = survey
         .skipped()
         .iter()
-        .map(|skipped| (matches!(skipped, Skipped::Link { .. }), skipped.path().file_name().unwrap().to_str().unwrap()))
+        .map(|skipped| {
+            (
+                matches!(skipped, swarmlab_share::archive::Skipped::Link { .. }),
+                skipped.path().file_name().unwrap().to_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(skipped, [(true, "link"), (true, "round"), (false, "socket")]);
     assert!(survey.skipped()[0].to_string().ends_with("link is a link to /etc/passwd"));
@@ -173,7 +201,7 @@ fn names_that_no_archive_carries_are_all_said() {
     let error = Survey::find(&sample.folder(), &mut go_on).unwrap_err();
     let SurveyError::Faults(faults) = &error else { panic!("{error}") };
     assert_eq!(faults.len(), 2);
-    assert!(faults.iter().all(|fault| matches!(fault, Fault::Name { .. })));
+    assert!(faults.iter().all(|fault| matches!(fault, swarmlab_share::archive::Fault::Name { .. })));
     assert!(error.to_string().contains("is not UTF-8"), "{error}");
 }
 

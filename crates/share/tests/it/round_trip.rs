@@ -1,8 +1,6 @@
 //! What goes in comes out.
 
 use std::fs;
-use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
 
 use metainfo::Builder;
 use model::ByteCount;
@@ -30,6 +28,8 @@ fn a_folder_comes_back_as_it_was_at_every_kind_of_level() {
 #[test]
 fn times_and_permissions_are_kept_of_files_and_folders() {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+    use std::time::{Duration, UNIX_EPOCH};
     let sample = Sample::new();
     let day = |day: u64| UNIX_EPOCH + Duration::from_secs(day * 86_400);
     for (path, mode, modified) in
