@@ -447,6 +447,8 @@ impl Cipher {
 }
 
 impl FlowClass {
+    pub const ALL: [Self; 4] = [Self::PlaintextBittorrent, Self::ObfuscatedUnknown, Self::Http, Self::Other];
+
     /// The name in events and tables.
     pub fn name(self) -> &'static str {
         match self {

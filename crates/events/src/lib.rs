@@ -16,6 +16,7 @@
 mod control;
 mod kinds;
 mod names;
+mod observers;
 mod record;
 mod view;
 mod wire_record;
@@ -26,6 +27,7 @@ pub use kinds::{
     UnchokeSlot,
 };
 pub use names::Names;
+pub use observers::{Degree, Item, Learned, Observer, Observers};
 pub use record::{ReadError, Record, Remote, read};
 pub use view::{PeerView, SwarmView};
 pub use wire_record::{Chunk, LabKey, WireLine, read_keys, read_wire};

@@ -7,7 +7,7 @@
 //! - A plaintext connection is caught by its first 20 bytes.
 //! - One with MSE is not, whatever method was selected: there, both directions begin with a public key. With
 //!   `plaintext-after-handshake` the dialled side's handshake stands in the clear too, 110 to 1134 bytes
-//!   further in: this rule passes it by, a search further in would not.
+//!   further in: this rule passes it by; [`crate::shape`] looks further in.
 //! - What fits nothing and looks like noise stands out by that alone. Some firewalls block just this:
 //!   "How the Great Firewall of China Detects and Blocks Fully Encrypted Traffic" (Wu et al., USENIX Security
 //!   2023).
@@ -22,6 +22,13 @@ pub struct Verdict {
     pub class: FlowClass,
     /// The rule that fitted, in one sentence.
     pub rule: &'static str,
+}
+
+impl Verdict {
+    /// A pattern fits: it needs no statistics to know what this is.
+    pub fn shows_itself(&self) -> bool {
+        KNOWN.iter().any(|known| known.rule == self.rule)
+    }
 }
 
 /// So many first bytes of each direction are looked at; more change nothing.

@@ -135,6 +135,9 @@ impl Local {
         }
         args.extend(member.slots.iter().flat_map(|slots| ["--slots".into(), slots.to_string().into()]));
         if member.client == Client::Swarmlab {
+            let methods: Vec<&str> = member.encryption_methods.iter().map(|method| method.name()).collect();
+            args.extend(["--encryption".into(), member.encryption.name().into()]);
+            args.extend(["--encryption-methods".into(), methods.join(",").into()]);
             args.extend(["--wire-record".into(), self.folder.wire(name, life).into()]);
             args.extend(["--keylog".into(), self.folder.keys(name, life).into()]);
         }

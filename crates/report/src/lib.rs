@@ -3,6 +3,7 @@
 //!
 //! [`Run`] is the folder, read. Each view has a module of its own.
 
+pub mod inspect;
 mod run;
 
 pub use run::{OpenError, Run, Stream, WireRecord};

@@ -113,18 +113,30 @@ fn connections(peer: &str, lines: Vec<WireLine>, records: &[Record]) -> BTreeMap
         }
         record.chunks.push(line);
     }
-    // A peer that was started again counts its connections anew: of those with one number, the one meant is
-    // the last before the first byte crossed.
-    for event in records.iter().filter(|record| record.peer == peer) {
-        let Event::Connected { conn, remote, direction } = &event.event else { continue };
-        if let Some(record) = connections.get_mut(conn)
-            && record.chunks.first().is_some_and(|chunk| event.time <= chunk.time)
-        {
-            record.remote = remote.clone();
-            record.direction = Some(*direction);
-        }
+    let told: Vec<&Record> = records.iter().filter(|record| record.peer == peer).collect();
+    for record in connections.values_mut() {
+        record.name(&told);
     }
     connections
+}
+
+impl WireRecord {
+    /// Who the other side is and who dialled, by what the peer told. One that was started again counts its
+    /// connections anew: of those with this number, the one meant is the last before the first byte.
+    fn name(&mut self, told: &[&Record]) {
+        let Some(began) = self.chunks.first().map(|chunk| chunk.time) else { return };
+        for record in told {
+            match &record.event {
+                Event::Connected { conn, .. } if *conn == self.conn && record.time > began => return,
+                Event::Connected { conn, remote, direction } if *conn == self.conn => {
+                    (self.remote, self.direction) = (remote.clone(), Some(*direction));
+                }
+                // Who dialled in has a name from here on.
+                Event::HandshakeReceived { conn, remote, .. } if *conn == self.conn => self.remote = remote.clone(),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Reads one file, or says which could not be read.

@@ -1,5 +1,7 @@
 //! The command line: every verb, every flag, and an example for each.
 
+mod inspect;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{ByteCount, Rate};
 
 use crate::{amount, cli_archive};
+
+pub(crate) use inspect::Inspect;
 
 /// A lab kit for BitTorrent: run a swarm, watch it, check what it did.
 #[derive(Debug, Parser)]
@@ -38,6 +42,7 @@ pub(crate) enum Verb {
     Test(Test),
     Show(Show),
     Events(Events),
+    Inspect(Inspect),
     Tracker(Tracker),
     Peer(Peer),
     #[command(subcommand)]

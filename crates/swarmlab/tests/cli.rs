@@ -8,7 +8,7 @@ use serde_json::Value;
 
 #[test]
 fn every_verb_explains_itself_with_an_example() {
-    let verbs = ["run", "check", "list", "test", "show", "events", "tracker", "peer", "torrent"];
+    let verbs = ["run", "check", "list", "test", "show", "events", "inspect", "tracker", "peer", "torrent"];
     let of_torrent = ["create", "show", "magnet", "verify"].map(|verb| vec!["torrent", verb]);
     for verb in verbs.map(|verb| vec![verb]).into_iter().chain(of_torrent) {
         let output = swarmlab(&[&verb[..], &["--help"]].concat());

@@ -8,6 +8,7 @@
 //! | the info dictionary, in parts | [`MetadataMessage`] | 9 |
 //! | peers telling of peers | [`Pex`] | 11 |
 //! | "I only upload" | [`UploadOnly`], [`ExtensionHandshake::upload_only`] | 21 |
+//! | what each recorded byte means | [`explain`] | all of these |
 //! | all of it made to look like noise | [`mse`] | none: Message Stream Encryption |
 //!
 //! Bytes arrive in any portions: a decoder takes whole values from the front of the caller's
@@ -21,6 +22,7 @@
 mod bencode;
 mod decoder;
 mod error;
+pub mod explain;
 mod ext;
 mod fast;
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! What people and programs see of a run: bars on a terminal, lines in a pipe, JSON for programs.
 
 mod bars;
+mod glass;
 mod json;
 mod narrator;
 mod plain;
@@ -10,6 +11,7 @@ mod verdict;
 use std::io::IsTerminal;
 
 pub(crate) use bars::Bars;
+pub(crate) use glass::{Detail, connection_list, glass, terminal_width};
 pub(crate) use json::Json;
 use lab::Audience;
 pub(crate) use narrator::{Narrator, line};

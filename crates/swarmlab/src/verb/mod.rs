@@ -3,6 +3,7 @@
 mod archive;
 mod check;
 mod events;
+mod inspect;
 mod list;
 mod peer;
 mod run;
@@ -23,6 +24,7 @@ pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Test(args) => test::test(&args),
         Verb::Show(args) => list::show(&args),
         Verb::Events(args) => events::events(&args),
+        Verb::Inspect(args) => inspect::inspect(&args),
         Verb::Tracker(args) => tracker::tracker(&args),
         Verb::Peer(args) => peer::peer(&args),
         Verb::Torrent(verb) => torrent::torrent(&verb),
