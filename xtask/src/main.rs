@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 mod bench;
+mod bench_share;
 mod tidy;
 
 const USAGE: &str = "\
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["check"] => check(),
         ["bench", "peer", rest @ ..] => bench::peer(rest),
+        ["bench", "share", rest @ ..] => bench_share::share(rest),
         ["bench", "mse"] => bench::mse(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
