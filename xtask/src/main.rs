@@ -16,6 +16,7 @@ Usage: cargo xtask COMMAND
   check       formatting, clippy, tidy, the core built for wasm32, all of it checked for Windows and macOS
   bench peer  one seeder to one leecher over loopback, beside other clients
               [--size MiB] [--runs N] [--encryption plaintext|rc4]
+  bench share a folder packed, hashed and unpacked, beside 7-Zip and transmission-create [--size MiB]
   bench mse   encryption itself: the keystream, and whole handshakes a second
 
 Examples:

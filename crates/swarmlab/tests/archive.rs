@@ -125,6 +125,33 @@ mod interrupted {
         child
     }
 
+    /// The program with no file above a megabyte allowed: to it, a disk that is full halfway.
+    fn on_a_small_disk(desk: &Desk, args: &str) -> Output {
+        let program = env!("CARGO_BIN_EXE_swarmlab");
+        let script = format!("trap '' XFSZ; ulimit -f 2048; exec {program} archive {args} --password-file secret");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).current_dir(desk.dir.path()).stdin(Stdio::null());
+        command.output().unwrap()
+    }
+
+    #[test]
+    fn a_disk_that_is_full_halfway_is_said_and_nothing_is_left() {
+        let desk = Desk::new();
+        File::create(desk.path("holiday/large")).unwrap().set_len(3 << 20).unwrap();
+        let packed = on_a_small_disk(&desk, "create holiday -o h.7z --level 0");
+        assert_eq!(code(&packed), 2);
+        let said = stderr(&packed);
+        assert!(said.contains("write h.7z: File too large"), "{said}");
+        assert_eq!(said.matches("too large").count(), 1, "a cause is said once: {said}");
+        assert_eq!(desk.names(), ["holiday", "secret"]);
+
+        assert_eq!(code(&desk.archive(&["create", "holiday", "-o", "h.7z", "--password-file", "secret"])), 0);
+        let unpacked = on_a_small_disk(&desk, "extract h.7z -o out");
+        assert_eq!(code(&unpacked), 2);
+        assert!(stderr(&unpacked).contains("large: File too large"), "{}", stderr(&unpacked));
+        assert_eq!(fs::read_dir(desk.path("out")).unwrap().count(), 0);
+    }
+
     #[test]
     fn ctrl_c_takes_the_unfinished_archive_away() {
         let desk = Desk::new();

@@ -121,7 +121,7 @@ impl Survey {
         let name = path.file_name().or(root.file_name()).unwrap_or_default();
         let top = RelativePath::from_path(Path::new(name))
             .map_err(|why| SurveyError::Faults(vec![Fault::Name { path: path.to_owned(), why }]))?;
-        let mut walk = Walk { root: root.clone(), top, ..Walk::new(watch) };
+        let mut walk = Walk::new(root.clone(), top, watch);
         if metadata.is_file() {
             walk.file(&root, &metadata)?;
         } else if metadata.is_dir() {
@@ -226,10 +226,10 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(watch: Watch<'a>) -> Self {
+    fn new(root: PathBuf, top: RelativePath, watch: Watch<'a>) -> Self {
         Self {
-            root: PathBuf::new(),
-            top: "x".parse().expect("x is a name"),
+            root,
+            top,
             waiting: Vec::new(),
             folders: Vec::new(),
             files: Vec::new(),

@@ -222,12 +222,9 @@ impl<'a> Layout<'a> {
         if !refused.is_empty() {
             return Err(UnpackError::Names(refused));
         }
-        let files = |(entry, place): (&Entry, &Option<&'a RelativePath>)| {
-            (entry.kind == Kind::File).then_some(*place).flatten()
-        };
-        check_apart(archive, &places, archive.entries().iter().zip(&places).filter_map(files))?;
-        let mut tops: Vec<&str> = places.iter().flatten().filter_map(|path| path.components().next()).collect();
-        tops.dedup();
+        let placed = archive.entries().iter().zip(&places).filter_map(|(entry, place)| Some((entry.kind, (*place)?)));
+        check_apart(placed.clone())?;
+        let mut tops: Vec<&str> = placed.filter_map(|(_, path)| path.components().next()).collect();
         tops.sort_unstable();
         tops.dedup();
         let top = if let [one] = tops[..] { Top::One(one) } else { Top::Many };
@@ -281,28 +278,23 @@ impl<'a> Layout<'a> {
 
 /// No two files of one name, no file with files below it. Names are compared as this system's disks
 /// compare them, at the strictest.
-fn check_apart<'a>(
-    archive: &Archive,
-    places: &[Option<&'a RelativePath>],
-    files: impl Iterator<Item = &'a RelativePath>,
-) -> Result<(), UnpackError> {
+fn check_apart<'a>(placed: impl Iterator<Item = (Kind, &'a RelativePath)> + Clone) -> Result<(), UnpackError> {
     let key = |path: &RelativePath| match CASE_MATTERS {
-        true => path.components().collect::<Vec<_>>().join("\0"),
+        true => path.as_str().replace('/', "\0"),
         false => path.sameness_key(),
     };
-    let mut file_keys: BTreeMap<String, &RelativePath> = BTreeMap::new();
-    for file in files {
-        if file_keys.insert(key(file), file).is_some() {
+    let mut files: BTreeMap<String, &RelativePath> = BTreeMap::new();
+    for (_, file) in placed.clone().filter(|(kind, _)| *kind == Kind::File) {
+        if files.insert(key(file), file).is_some() {
             return Err(UnpackError::Twice(file.to_string()));
         }
     }
-    for (place, entry) in places.iter().zip(archive.entries()).filter_map(|(place, entry)| Some(((*place)?, entry))) {
-        let whole = key(place);
-        let ends = whole.match_indices('\0').map(|(end, _)| end);
-        // A folder must not be a file either.
-        let itself = (entry.kind == Kind::Folder).then_some(whole.len());
-        for end in ends.chain(itself) {
-            if let Some(file) = file_keys.get(&whole[..end]) {
+    for (kind, path) in placed {
+        let whole = key(path);
+        let folders = whole.match_indices('\0').map(|(end, _)| end);
+        let itself = (kind == Kind::Folder).then_some(whole.len());
+        for end in folders.chain(itself) {
+            if let Some(file) = files.get(&whole[..end]) {
                 return Err(UnpackError::FileAndFolder(file.to_string()));
             }
         }
