@@ -131,7 +131,14 @@ impl Observers {
         }
     }
 
-    /// What `observer` learned of `item` so far. What is learned stays: the degree never falls.
+    /// How much `observer` learned of `item` so far. What is learned stays: the degree never falls.
+    pub fn degree(&self, observer: Observer, item: Item) -> Degree {
+        let lessons = self.clues.keys().flat_map(|clue| clue.teaches());
+        let its = lessons.filter(|lesson| lesson.observer == observer && lesson.item == item);
+        its.map(|lesson| lesson.degree).max().unwrap_or(Degree::No)
+    }
+
+    /// The same, with how it came about.
     pub fn learned(&self, observer: Observer, item: Item) -> Learned {
         let lessons: Vec<(&Clue, &Lesson, &Vec<u64>)> = self
             .clues

@@ -1,5 +1,7 @@
 //! A flow as a provider has it: two streams of bytes, and who sent how much in which order.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use events::{Direction, WireLine};
 
 /// One connection between two hosts, its beginning.
@@ -12,7 +14,7 @@ pub struct Flow {
     /// The sizes of what crossed, in order. Reads and writes of the recording program, where a provider has
     /// packets: the borders differ, the sums of each [turn](Self::turns) do not.
     pub chunks: Vec<(End, u32)>,
-    /// One of the hosts was seen to ask a BitTorrent tracker in the clear, or was named in its answer.
+    /// One of the hosts was seen to announce itself to a BitTorrent tracker, in the clear.
     pub met_a_tracker: bool,
     /// With how many hosts one of the two has flows that begin like this one. [`count_kin`] fills it.
     pub kin: usize,
@@ -68,14 +70,15 @@ impl Flow {
 
 /// Counts for each flow the hosts with which one of its two ends has flows that begin alike.
 pub fn count_kin(flows: &mut [Flow]) {
-    let alike: Vec<[String; 2]> =
-        flows.iter().filter(|flow| crate::shape::begins_like_mse(flow)).map(|flow| flow.hosts.clone()).collect();
-    let partners = |host: &String| {
-        let met: std::collections::BTreeSet<&String> =
-            alike.iter().filter(|hosts| hosts.contains(host)).flatten().filter(|met| *met != host).collect();
-        met.len()
-    };
-    for flow in flows.iter_mut() {
-        flow.kin = flow.hosts.iter().map(partners).max().unwrap_or(0);
+    let alike = flows.iter().filter(|flow| crate::shape::begins_like_mse(flow)).map(|flow| &flow.hosts);
+    let mut partners: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for [dialler, dialled] in alike {
+        partners.entry(dialler).or_default().insert(dialled);
+        partners.entry(dialled).or_default().insert(dialler);
+    }
+    let kin = |flow: &Flow| flow.hosts.iter().filter_map(|host| partners.get(host.as_str())).map(BTreeSet::len).max();
+    let kin: Vec<usize> = flows.iter().map(|flow| kin(flow).unwrap_or(0)).collect();
+    for (flow, kin) in flows.iter_mut().zip(kin) {
+        flow.kin = kin;
     }
 }

@@ -6,8 +6,13 @@
 //! - [`Classifier::tally`] counts how often they are wrong, over flows whose kind is known: those of a run, and
 //!   [`decoys`] that other programs made.
 //!
-//! All are pure functions over recorded bytes (`events::WireLine`). Weights and sizes were chosen with the decoys at
-//! hand: on a provider's real mix of traffic expect more errors, not fewer.
+//! All are pure functions over recorded bytes (`events::WireLine`).
+//!
+//! Measured over 571 connections of our scenarios that came up, 352 of them encrypted: the signature missed all of
+//! the encrypted ones, the shape none, by bytes and sizes alone. Of 24 that were cut short, most before both
+//! had spoken, it missed 21. Of 33 decoys it suspects 2, and 4 where their hosts are known to a tracker; who suspects all noise suspects
+//! 14. Weights and sizes were chosen with the decoys at hand: on a provider's real mix of traffic expect more errors,
+//! not fewer.
 
 mod decoy;
 mod flow;

@@ -63,9 +63,8 @@ pub fn shape(flow: &Flow) -> Score {
     Score { reasons }
 }
 
-/// Noise, and sizes as of two public keys.
 pub(crate) fn begins_like_mse(flow: &Flow) -> bool {
-    starts_as_noise(flow).is_some() && two_keys(flow).is_some()
+    two_keys(flow).is_some()
 }
 
 /// With `plaintext-after-handshake` the side that was dialled sends its handshake in the clear: behind
@@ -85,16 +84,20 @@ fn starts_as_noise(flow: &Flow) -> Option<&'static str> {
     }
 }
 
+/// Noise, answered by noise, in the sizes of two public keys.
 fn two_keys(flow: &Flow) -> Option<String> {
     let turns = flow.turns();
     let [one, two, ..] = &turns[..] else { return None };
+    starts_as_noise(flow)?;
     let key = |turn: &Turn| KEY_AND_PADDING.contains(&turn.bytes);
     (one.by == End::Dialler && key(one) && key(two)).then(|| {
         format!("{} bytes answered by {}: two keys of 96 and up to 512 of padding would be so", one.bytes, two.bytes)
     })
 }
 
+/// What follows the two keys.
 fn a_proof(flow: &Flow) -> Option<String> {
+    two_keys(flow)?;
     let third = flow.turns().get(2).copied().filter(|turn| turn.by == End::Dialler)?;
     PROOF.contains(&third.bytes).then(|| {
         format!(

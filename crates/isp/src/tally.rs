@@ -28,6 +28,15 @@ pub struct Tally {
     pub passed: usize,
 }
 
+impl Tally {
+    /// Wrong of all, in per cent, rounded to the nearest. `None` if there was nothing to judge.
+    pub fn wrong_percent(self) -> Option<usize> {
+        let wrong = self.missed + self.false_alarms;
+        let all = wrong + self.caught + self.passed;
+        (200 * wrong + all).checked_div(2 * all)
+    }
+}
+
 impl Classifier {
     pub const ALL: [Self; 3] = [Self::Signature, Self::SignatureOrNoise, Self::Shape];
 
@@ -64,5 +73,19 @@ impl Classifier {
             } += 1;
         }
         tally
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_counted_against_all_that_was_judged() {
+        let tally = Tally { caught: 1, missed: 2, ..Tally::default() };
+        assert_eq!(tally.wrong_percent(), Some(67));
+        let tally = Tally { false_alarms: 1, passed: 7, ..Tally::default() };
+        assert_eq!(tally.wrong_percent(), Some(13));
+        assert_eq!(Tally::default().wrong_percent(), None);
     }
 }

@@ -56,7 +56,7 @@ pub struct Turn<'a> {
 /// The recorded connections of a run, in the order in which they began.
 pub fn connections(run: &Run) -> Vec<Connection<'_>> {
     let mut ends: Vec<Seen<'_>> = run.wire.values().flat_map(|by_number| by_number.values()).map(Seen::new).collect();
-    ends.sort_by_key(|seen| (seen.began(), seen.from != End::Dialler, &seen.record.peer, seen.record.conn));
+    ends.sort_by_key(|seen| (seen.record.began(), seen.from != End::Dialler, &seen.record.peer, seen.record.conn));
     let (told, mut paired) = (Told::of(run), BTreeSet::new());
     let mut connections = Vec::new();
     for (i, seen) in ends.iter().enumerate() {
@@ -81,7 +81,7 @@ fn connection<'a>(told: &Told<'a>, number: usize, seen: Seen<'a>, other: Option<
     };
     let key = ends.iter().find_map(|seen| Some((seen.record.peer.as_str(), key(seen.record.key.as_ref()?)?)));
     let explained = explain(shown.sent_by(End::Dialler), shown.sent_by(End::Dialled), key.as_ref().map(|(_, key)| key));
-    let of = |seen: &Seen<'a>| (seen.record.peer.as_str(), seen.record.conn);
+    let accounts: Vec<Account<'a>> = ends.iter().filter_map(|seen| told.about(seen.record)).collect();
     Connection {
         number,
         dialler: name(End::Dialler),
@@ -89,8 +89,8 @@ fn connection<'a>(told: &Told<'a>, number: usize, seen: Seen<'a>, other: Option<
         record: shown.record,
         recorded_by: ends.iter().map(|seen| seen.record.peer.as_str()).collect(),
         key_of: key.map(|(peer, _)| peer),
-        cipher: ends.iter().find_map(|seen| told.ciphers.get(&of(seen)).copied()).or(explained.cipher.map(cipher)),
-        failed: ends.iter().find_map(|seen| told.failures.get(&of(seen)).copied()),
+        cipher: accounts.iter().find_map(|account| account.cipher).or(explained.cipher.map(cipher)),
+        failed: accounts.iter().find_map(|account| account.failed),
         explained,
     }
 }
@@ -99,11 +99,6 @@ impl Connection<'_> {
     /// True when `name` is at one of its ends.
     pub fn is_of(&self, name: &str) -> bool {
         self.dialler == name || self.dialled == name
-    }
-
-    /// When its first byte crossed.
-    pub fn began(&self) -> Option<Time> {
-        Seen::new(self.record).began()
     }
 
     /// The bytes that this end sent, as they were on the wire.
@@ -134,23 +129,25 @@ impl Connection<'_> {
         chunks.map(|line| u64::from(line.chunk.len)).sum()
     }
 
-    /// Who spoke, in the order of time. Turns in which no span begins (the rest of a long message, what
-    /// was not recorded) are left out.
+    /// Who spoke, in the order of time. Where no span begins (in the rest of a long message, in what was not
+    /// recorded) nobody is said to speak.
     pub fn turns(&self) -> Vec<Turn<'_>> {
         let seen = Seen::new(self.record);
         let mut turns: Vec<Turn<'_>> = Vec::new();
         for line in &self.record.chunks {
-            let (from, length) = (seen.sender(line.chunk.direction), u64::from(line.chunk.len));
+            let (from, at, length) = (seen.sender(line.chunk.direction), line.chunk.at, u64::from(line.chunk.len));
+            let end = at.saturating_add(length);
+            let begins = |span: &&Span| (at..end).contains(&(span.at as u64));
+            let spans: Vec<&Span> = self.stream(from).spans.iter().filter(begins).collect();
             match turns.last_mut() {
-                Some(turn) if turn.from == from => turn.length += length,
-                _ => turns.push(Turn { time: line.time, from, at: line.chunk.at, length, spans: Vec::new() }),
+                _ if spans.is_empty() => {}
+                Some(turn) if turn.from == from => {
+                    turn.length = end.saturating_sub(turn.at);
+                    turn.spans.extend(spans);
+                }
+                _ => turns.push(Turn { time: line.time, from, at, length, spans }),
             }
         }
-        for turn in &mut turns {
-            let range = turn.at..turn.at + turn.length;
-            turn.spans = self.stream(turn.from).spans.iter().filter(|span| range.contains(&(span.at as u64))).collect();
-        }
-        turns.retain(|turn| !turn.spans.is_empty());
         turns
     }
 }
@@ -170,10 +167,6 @@ impl<'a> Seen<'a> {
         // Where nobody tells: who dials speaks first.
         let spoke = || record.chunks.first().is_none_or(|line| line.chunk.direction == Direction::Out);
         Self { record, from: if dialled.unwrap_or_else(spoke) { End::Dialler } else { End::Dialled } }
-    }
-
-    fn began(&self) -> Option<Time> {
-        self.record.chunks.first().map(|line| line.time)
     }
 
     fn sender(&self, direction: Direction) -> End {
@@ -211,28 +204,41 @@ fn key(key: &LabKey) -> Option<Key> {
     Some(Key { secret: Secret::new(secret), skey: key.skey })
 }
 
-/// What the log says of connections, by who says it and the connection's number there.
-#[derive(Default)]
-struct Told<'a> {
-    ciphers: BTreeMap<(&'a str, u64), Cipher>,
-    failures: BTreeMap<(&'a str, u64), &'a str>,
+/// What the log says of connections, by who says it and the connection's number there. A peer that was
+/// started again uses its numbers again: there is one account for each use, in order.
+struct Told<'a>(BTreeMap<(&'a str, u64), Vec<Account<'a>>>);
+
+/// One connection in the log.
+#[derive(Debug, Clone, Copy)]
+struct Account<'a> {
+    since: Time,
+    cipher: Option<Cipher>,
+    failed: Option<&'a str>,
 }
 
 impl<'a> Told<'a> {
     fn of(run: &'a Run) -> Self {
-        let mut told = Self::default();
+        let mut told: BTreeMap<(&str, u64), Vec<Account<'_>>> = BTreeMap::new();
         for record in &run.records {
-            match &record.event {
-                Event::CipherSettled { conn, cipher, .. } => {
-                    told.ciphers.insert((&record.peer, *conn), *cipher);
-                }
-                Event::EncryptionFailed { conn, why, .. } => {
-                    told.failures.insert((&record.peer, *conn), why);
-                }
-                _ => {}
+            let (Event::Connected { conn, .. }
+            | Event::CipherSettled { conn, .. }
+            | Event::EncryptionFailed { conn, .. }) = &record.event
+            else {
+                continue;
+            };
+            let accounts = told.entry((&record.peer, *conn)).or_default();
+            match (&record.event, accounts.last_mut()) {
+                (Event::CipherSettled { cipher, .. }, Some(account)) => account.cipher = Some(*cipher),
+                (Event::EncryptionFailed { why, .. }, Some(account)) => account.failed = Some(why),
+                _ => accounts.push(Account { since: record.time, cipher: None, failed: None }),
             }
         }
-        told
+        Self(told)
+    }
+
+    fn about(&self, record: &WireRecord) -> Option<Account<'a>> {
+        let accounts = self.0.get(&(record.peer.as_str(), record.conn))?;
+        accounts.iter().rev().find(|account| account.since <= record.began()).copied()
     }
 }
 
@@ -247,11 +253,9 @@ fn cipher(cipher: mse::Cipher) -> Cipher {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::Arc;
-    use std::time::Duration;
 
-    use node::{Encryption, Glass, Methods, Policy, TorrentSource};
-    use testkit::{Table, content, torrent_of};
+    use node::Policy;
+    use testkit::record_run;
     use wire::explain::Sight;
 
     use super::*;
@@ -325,24 +329,9 @@ mod tests {
         assert!(connections[0].failed.is_some() && connections[1].failed.is_none());
     }
 
-    /// Alice dials Bob, who has the file, until she has it too; what they recorded goes through a folder.
-    fn play(dials: Policy, answers: Policy, spoil: impl FnOnce(&Path)) -> Run {
-        let bytes = content(7, 40_000);
-        let torrent = Arc::new(torrent_of(&bytes, 16_384, ""));
-        let mut table = Table::new(Duration::from_millis(10));
-        for (name, policy, bytes) in [("bob", answers, &bytes[..]), ("alice", dials, &[])] {
-            table.seat(name, |config| {
-                config.encryption = Encryption { policy, methods: Methods::ALL };
-                config.glass = Glass { wire: true, keys: true };
-            });
-            table.join(name, TorrentSource::Metainfo(Arc::clone(&torrent)), bytes);
-        }
-        let bob = table.addr("bob");
-        let key = *table.seat_mut("alice").disks.keys().next().unwrap();
-        table.with("alice", |node, now| node.add_peer(now, key, bob));
-        assert!(table.run_until(Duration::from_secs(30), |table| table.complete_at("alice").is_some()));
+    fn play(alice: Policy, bob: Policy, spoil: impl FnOnce(&Path)) -> Run {
         let folder = tempfile::tempdir().unwrap();
-        table.write_run(folder.path()).unwrap();
+        record_run(folder.path(), alice, bob).unwrap();
         spoil(folder.path());
         Run::open(folder.path()).unwrap()
     }

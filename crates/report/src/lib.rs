@@ -4,6 +4,8 @@
 //! [`Run`] is the folder, read. Each view has a module of its own.
 
 pub mod inspect;
+pub mod isp;
+pub mod observers;
 mod run;
 
 pub use run::{OpenError, Run, Stream, WireRecord};

@@ -48,6 +48,13 @@ pub struct Stream {
     pub began: Option<Time>,
 }
 
+impl WireRecord {
+    /// When its first byte crossed.
+    pub fn began(&self) -> Time {
+        self.chunks.first().map_or(Time::ZERO, |chunk| chunk.time)
+    }
+}
+
 /// Why a run folder can't be read. Fits after "failed to ".
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

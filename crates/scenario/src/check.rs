@@ -59,8 +59,8 @@ pub enum Expectation {
     /// Every connection between one of `who` and one of `remote` (or anybody) settled on one of these, and
     /// each of `who` had one.
     Cipher { ciphers: Vec<Cipher>, who: Selector, remote: Option<Selector> },
-    /// Every flow between one of `who` and one of `remote` (or anybody) looked like one of these to a
-    /// provider that compares first bytes, and each of `who` had one.
+    /// Every connection between one of `who` and one of `remote` (or anybody) that joined was taken for one of
+    /// these by a provider that compares first bytes, and each of `who` had one.
     Classified { classes: Vec<FlowClass>, who: Selector, remote: Option<Selector> },
     /// What one party around the swarm learned: exactly so much of each thing. Never empty, each thing once.
     Observer { observer: Observer, learned: Vec<(Item, Degree)> },
@@ -247,7 +247,7 @@ impl fmt::Display for Expectation {
             }
             Self::Classified { classes, who, remote } => {
                 let classes: Vec<&str> = classes.iter().map(|class| class.name()).collect();
-                write!(f, "every flow {} is taken for {}", ends(who, remote.as_ref()), classes.join(" or "))
+                write!(f, "every connection {} is taken for {}", ends(who, remote.as_ref()), classes.join(" or "))
             }
             Self::Observer { observer, learned } => {
                 write!(f, "{} learns {}", party(*observer), learned_phrase(learned))

@@ -1,6 +1,8 @@
 //! The command line: every verb, every flag, and an example for each.
 
 mod inspect;
+mod isp;
+mod observers;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +14,8 @@ use model::{ByteCount, Rate};
 use crate::{amount, cli_archive};
 
 pub(crate) use inspect::Inspect;
+pub(crate) use isp::Isp;
+pub(crate) use observers::Observers;
 
 /// A lab kit for BitTorrent: run a swarm, watch it, check what it did.
 #[derive(Debug, Parser)]
@@ -43,6 +47,8 @@ pub(crate) enum Verb {
     Show(Show),
     Events(Events),
     Inspect(Inspect),
+    Isp(Isp),
+    Observers(Observers),
     Tracker(Tracker),
     Peer(Peer),
     #[command(subcommand)]

@@ -70,6 +70,30 @@ fn many_flows_alike_weigh_on_each_of_them() {
     assert!(flows.iter().all(|flow| flow.kin == 3 && noticed(flow, "with 3 hosts")), "{flows:?}");
 }
 
+#[test]
+fn whatever_crosses_is_judged_without_a_panic() {
+    let mut rng = Rng::from_seed(11);
+    for _ in 0..2_000 {
+        let fronts = [0, 1].map(|_| {
+            let mut front = vec![0; rng.below(2_100) as usize];
+            rng.fill(&mut front);
+            if rng.chance(1, 2) {
+                let at = rng.below(front.len() as u64 + 1) as usize;
+                front.splice(at..at, HANDSHAKE.iter().copied());
+            }
+            front
+        });
+        let chunk = |rng: &mut Rng| {
+            (if rng.chance(1, 2) { End::Dialler } else { End::Dialled }, rng.next_u32() >> rng.below(32))
+        };
+        let chunks = (0..rng.below(130)).map(|_| chunk(&mut rng)).collect();
+        let flow =
+            Flow { fronts, chunks, kin: rng.below(5) as usize, met_a_tracker: rng.chance(1, 2), ..Flow::default() };
+        let score = shape(&flow);
+        assert!(score.points().abs() <= 1_000 && score.reasons.iter().all(|reason| !reason.what.is_empty()));
+    }
+}
+
 fn noticed(flow: &Flow, what: &str) -> bool {
     shape(flow).reasons.iter().any(|reason| reason.what.contains(what))
 }

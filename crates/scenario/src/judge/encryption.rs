@@ -1,5 +1,5 @@
-//! Checks of encryption: what the connections between two sides crossed in, and what an onlooker took
-//! them for, and what each party around the swarm learned in the end.
+//! Checks of encryption: what the connections between two sides crossed in, what an onlooker took them
+//! for, and what each party around the swarm learned in the end.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,8 @@ use super::{Facts, Finding, Fold, Outcome, Standing};
 use crate::phrase;
 use crate::selector::Selector;
 
-/// `cipher` and `classified`: one property of every connection between two sides, whichever end reports it.
+/// `cipher` and `classified`: one property of every connection between two sides that joined, whichever end
+/// reports it. What ended before its handshakes were through shows nothing.
 #[derive(Debug)]
 pub(super) struct Between {
     who: Selector,
@@ -18,11 +19,22 @@ pub(super) struct Between {
     remote: Option<Selector>,
     right: Vec<&'static str>,
     property: Property,
+    /// Connections that are up, by who reports and their number there.
+    open: BTreeMap<(String, u64), Known>,
     /// Those of `who` that had such a connection.
     met: BTreeSet<String>,
     /// By the two ends: what theirs was, and where that stands first.
     seen: BTreeMap<(String, String), (&'static str, u64)>,
     wrong: Vec<(String, u64)>,
+}
+
+/// What is known of one connection.
+#[derive(Debug, Default)]
+struct Known {
+    joined: bool,
+    value: Option<&'static str>,
+    /// Both are known, and it has been counted.
+    counted: bool,
 }
 
 /// The property, where an event tells it.
@@ -46,8 +58,8 @@ pub(super) fn class(event: &Event) -> Option<&'static str> {
 
 impl Between {
     pub(super) fn new(who: Selector, remote: Option<Selector>, right: Vec<&'static str>, property: Property) -> Self {
-        let (met, seen, wrong) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
-        Self { who, remote, right, property, met, seen, wrong }
+        let (open, met, seen, wrong) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new(), Vec::new());
+        Self { who, remote, right, property, open, met, seen, wrong }
     }
 
     /// The connection's ends, each first that is one of `who` and has one of `remote` across.
@@ -62,6 +74,21 @@ impl Between {
         ends
     }
 
+    /// This is the property of a connection that joined.
+    fn count(&mut self, line: u64, record: &Record, remote: &Remote, value: &'static str) {
+        let ends = self.ends(&record.peer, remote);
+        let Some((who, across)) = ends.first() else { return };
+        if !self.right.contains(&value) && self.wrong.len() < super::EVIDENCE_MAX {
+            self.wrong.push((format!("{who} with {across}: {value} after {}", phrase::moment(record.time)), line));
+        }
+        // The other end may have told already: one connection, one entry.
+        let told = self.seen.contains_key(&(across.clone(), (*who).to_owned()));
+        if !told && self.seen.len() < PAIRS_MAX {
+            self.seen.entry(((*who).to_owned(), across.clone())).or_insert((value, line));
+        }
+        self.met.extend(ends.iter().map(|(who, _)| (*who).to_owned()));
+    }
+
     /// Those of `who` of whom no such connection is known.
     fn strangers(&self) -> Vec<&String> {
         self.who.names().difference(&self.met).collect()
@@ -70,18 +97,22 @@ impl Between {
 
 impl Fold for Between {
     fn observe(&mut self, line: u64, record: &Record) {
-        let (Some(value), Some(remote)) = ((self.property)(&record.event), record.event.remote()) else { return };
-        let ends = self.ends(&record.peer, remote);
-        let Some((who, across)) = ends.first() else { return };
-        if !self.right.contains(&value) && self.wrong.len() < super::EVIDENCE_MAX {
-            self.wrong.push((format!("{who} with {across}: {value} after {}", phrase::moment(record.time)), line));
+        match &record.event {
+            // Numbers begin anew when a program does.
+            Event::Connected { conn, .. } | Event::Closed { conn, .. } => {
+                self.open.remove(&(record.peer.clone(), *conn));
+            }
+            Event::CipherSettled { conn, remote, .. } | Event::FlowClassified { conn, remote, .. } => {
+                let known = self.open.entry((record.peer.clone(), *conn)).or_default();
+                known.joined |= matches!(record.event, Event::CipherSettled { .. });
+                known.value = (self.property)(&record.event).or(known.value);
+                if let Known { joined: true, value: Some(value), counted: false } = *known {
+                    known.counted = true;
+                    self.count(line, record, remote, value);
+                }
+            }
+            _ => {}
         }
-        // The other end may have told already: one connection, one entry.
-        let known = self.seen.contains_key(&(across.clone(), (*who).to_owned()));
-        if !known && self.seen.len() < PAIRS_MAX {
-            self.seen.entry(((*who).to_owned(), across.clone())).or_insert((value, line));
-        }
-        self.met.extend(ends.iter().map(|(who, _)| (*who).to_owned()));
     }
 
     fn standing(&self) -> Standing {
@@ -126,12 +157,12 @@ impl Observed {
     }
 
     fn degree(&self, item: Item) -> Degree {
-        self.observers.learned(self.observer, item).degree
+        self.observers.degree(self.observer, item)
     }
 
     /// Not learned, and no member of the swarm learned it either: there was nothing to learn.
     fn was_not_there(&self, item: Item) -> bool {
-        self.degree(item) == Degree::No && self.observers.learned(Observer::Member, item).degree == Degree::No
+        self.degree(item) == Degree::No && self.observers.degree(Observer::Member, item) == Degree::No
     }
 }
 

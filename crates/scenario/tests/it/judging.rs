@@ -328,7 +328,8 @@ const CASES: &[Case] = &[
         ),
         fail: (
             "1 sharer-1 settled seed rc4
-             2 seed settled sharer-2 plaintext-after-handshake",
+             2 seed settled sharer-2 plaintext-after-handshake
+             2 seed classified sharer-2 obfuscated-unknown",
             "expected: every connection between sharer and seed settles on rc4 (sharer-2 with seed: plaintext-after-handshake after 2.0 s)",
         ),
         unknown: (
@@ -379,18 +380,27 @@ const CASES: &[Case] = &[
         check: "{ classified: obfuscated-unknown, who: sharer, remote: seed }",
         pass: (
             "1 sharer-1 classified seed obfuscated-unknown
+             1 sharer-1 settled seed rc4
+             2 sharer-2 settled seed rc4
              2 sharer-2 classified seed obfuscated-unknown
-             3 sharer-1 classified rider plaintext-bittorrent",
-            "as expected: every flow between sharer and seed is taken for obfuscated-unknown (sharer-1 with seed and sharer-2 with seed)",
+             2 sharer-2 closed seed
+             3 sharer-1 classified rider plaintext-bittorrent
+             3 sharer-1 settled rider plaintext
+             3 sharer-1 closed rider
+             4 sharer-1 classified seed other
+             4 sharer-1 closed seed",
+            "as expected: every connection between sharer and seed is taken for obfuscated-unknown (sharer-1 with seed and sharer-2 with seed)",
         ),
         fail: (
             "1 sharer-1 classified seed obfuscated-unknown
-             2 seed classified sharer-1 plaintext-bittorrent",
-            "expected: every flow between sharer and seed is taken for obfuscated-unknown (sharer-1 with seed: plaintext-bittorrent after 2.0 s)",
+             2 seed classified sharer-1 plaintext-bittorrent
+             2 seed settled sharer-1 plaintext",
+            "expected: every connection between sharer and seed is taken for obfuscated-unknown (sharer-1 with seed: plaintext-bittorrent after 2.0 s)",
         ),
         unknown: (
-            "1 sharer-1 settled seed rc4",
-            "can't tell whether every flow between sharer and seed is taken for obfuscated-unknown: no connection of sharer-1 and sharer-2 with seed told of it",
+            "1 sharer-1 settled seed rc4
+             2 sharer-2 classified seed obfuscated-unknown",
+            "can't tell whether every connection between sharer and seed is taken for obfuscated-unknown: no connection of sharer-1 and sharer-2 with seed told of it",
         ),
     },
 ];

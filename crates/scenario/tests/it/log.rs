@@ -19,7 +19,8 @@ fn record(line: &str) -> Record {
 
 fn event(kind: &str, words: &[&str]) -> Option<Event> {
     let why = String::new;
-    let conn = 1;
+    // One connection to each other side.
+    let conn = words.first().map_or(0, |name| name.bytes().map(u64::from).sum());
     Some(match kind {
         "started" => Event::Started { peer_id: PeerId([1; 20]), listen: addr(), client: why() },
         "joined" => Event::Joined { info_hash: InfoHash([1; 20]), name: None, private: false },

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use model::Time;
+use model::{ByteCount, Time};
 use report::inspect::{Connection, End, Turn};
 use wire::explain::{Cover, Sight, Span};
 
@@ -36,25 +36,25 @@ pub(crate) fn terminal_width() -> usize {
     columns.unwrap_or(WIDTH_MAX).clamp(WIDTH_MIN, WIDTH_MAX)
 }
 
-/// A table of connections, for choosing one.
+/// A table of connections, for choosing one, with how many bytes of each direction are recorded.
 pub(crate) fn connection_list(connections: &[Connection<'_>]) -> String {
     let headings = [
         ("", Align::Right),
         ("began", Align::Right),
         ("connection", Align::Left),
         ("cipher", Align::Left),
-        ("sent", Align::Right),
-        ("received", Align::Right),
+        ("-> bytes", Align::Right),
+        ("<- bytes", Align::Right),
         ("recorded by", Align::Left),
     ];
     let row = |connection: &Connection<'_>| {
         vec![
             connection.number.to_string(),
-            connection.began().map_or_else(String::new, seconds),
+            seconds(connection.record.began()),
             format!("{} -> {}", connection.dialler, connection.dialled),
             cipher(connection).to_owned(),
-            bytes(connection.crossed(End::Dialler)),
-            bytes(connection.crossed(End::Dialled)),
+            connection.wire(End::Dialler).len().to_string(),
+            connection.wire(End::Dialled).len().to_string(),
             connection.recorded_by.join(", "),
         ]
     };
@@ -63,7 +63,8 @@ pub(crate) fn connection_list(connections: &[Connection<'_>]) -> String {
 
 /// The two views of one connection, `width` columns wide.
 pub(crate) fn glass(connection: &Connection<'_>, width: usize, detail: Detail) -> String {
-    let mut page = Page { connection, width, detail, told: BTreeSet::new(), text: String::new() };
+    let mut page =
+        Page { connection, width, detail, told: BTreeSet::new(), noted: BTreeSet::new(), text: String::new() };
     page.head();
     for turn in &connection.turns() {
         page.turn(turn);
@@ -78,6 +79,8 @@ struct Page<'a> {
     detail: Detail,
     /// Kinds told in full before, for each direction.
     told: BTreeSet<(End, String)>,
+    /// What notes were written before: to read one twice teaches nobody.
+    noted: BTreeSet<String>,
     text: String,
 }
 
@@ -87,9 +90,8 @@ impl Page<'_> {
         let (dialler, dialled) = (&connection.dialler, &connection.dialled);
         let cipher = cipher(connection);
         self.line(&format!("{BOLD}Connection {}: {dialler} -> {dialled}, {cipher}{BOLD:#}", connection.number));
-        let began =
-            connection.began().map_or_else(|| "nothing crossed".to_owned(), |at| format!("from {}", seconds(at)));
-        let mut about = format!("{dialler} dialled; {began}; recorded by {}.", connection.recorded_by.join(" and "));
+        let (began, by) = (seconds(connection.record.began()), connection.recorded_by.join(" and "));
+        let mut about = format!("{dialler} dialled; the first byte crossed at {began}; recorded by {by}.");
         if let Some(why) = connection.failed {
             let _infallible = write!(about, " The encrypted handshake came to nothing: {why}.");
         }
@@ -100,6 +102,8 @@ impl Page<'_> {
             (Sight::Closed, Some(peer)) => {
                 let _infallible = write!(about, " The key that {peer} logged does not open it.");
             }
+            // Nobody logs a key of a handshake that was not completed.
+            (Sight::Closed, None) if connection.failed.is_some() => about.push_str(" So there is no key either."),
             (Sight::Closed, None) => about.push_str(
                 " No key was logged for it, so the right side stays closed, as it is to anybody on the path. Our own \
                  clients log keys in `swarmlab run` and with `swarmlab peer --keylog FILE`.",
@@ -112,7 +116,7 @@ impl Page<'_> {
         self.line("");
         let meant = format!("What {dialler} and {dialled} meant");
         let right = if connection.explained.sight == Sight::Closed { "What can be said of it" } else { &meant };
-        self.line(&format!("{:7}{BOLD}{:<35}{BOLD:#}{DIM}│{DIM:#} {BOLD}{right}{BOLD:#}", "", "What the wire showed"));
+        self.line(&format!("{:7}{BOLD}{:<34}{BOLD:#}{DIM}│{DIM:#} {BOLD}{right}{BOLD:#}", "", "What the wire showed"));
     }
 
     fn turn(&mut self, turn: &Turn<'_>) {
@@ -142,13 +146,16 @@ impl Page<'_> {
     }
 
     fn top(&mut self, from: End, span: &Span) {
-        let first = self.told.insert((from, span.name.to_string()));
+        // Of messages that have no field, one tells all.
+        let kind =
+            if span.parts.len() == BARE { (End::Dialler, "bare".to_owned()) } else { (from, span.name.to_string()) };
+        let first = self.told.insert(kind);
         self.span(from, span, 0, first || self.detail == Detail::Everything);
     }
 
     fn span(&mut self, from: End, span: &Span, depth: usize, in_full: bool) {
         let opens = in_full && !span.parts.is_empty();
-        let right = self.right(from, span, depth, in_full);
+        let right = self.right(from, span, depth);
         let left = if opens {
             vec![Left { at: Some(span.at), text: bytes(span.length as u64), ..Left::default() }]
         } else {
@@ -166,7 +173,7 @@ impl Page<'_> {
     }
 
     /// Name, value, what it is for, and on demand the bytes behind the cipher.
-    fn right(&self, from: End, span: &Span, depth: usize, in_full: bool) -> Vec<String> {
+    fn right(&mut self, from: End, span: &Span, depth: usize) -> Vec<String> {
         let indent = " ".repeat(INDENT * depth);
         let room = self.width - LEFT - indent.len();
         let mut lines = Vec::new();
@@ -177,7 +184,7 @@ impl Page<'_> {
         let (bold, plain) = first.split_at(first.len().min(name.len()));
         lines.push(format!("{indent}{BOLD}{bold}{BOLD:#}{plain}"));
         lines.extend(value.into_iter().map(|line| format!("{indent}{line}")));
-        if in_full {
+        if self.noted.insert(span.note.to_string()) || self.detail == Detail::Everything {
             let source = span.source.map(|source| format!(" ({source})")).unwrap_or_default();
             let note = if span.note.is_empty() { String::new() } else { format!("{}{source}", span.note) };
             let note = wrap(&note, room - INDENT).into_iter().filter(|line| !line.is_empty());
@@ -207,28 +214,30 @@ impl Page<'_> {
         chunks.map(row).collect()
     }
 
+    /// What all of this was worth to an onlooker.
     fn foot(&mut self) {
         let connection = self.connection;
-        self.line("");
         let ends = [End::Dialler, End::Dialled];
         let recorded: usize = ends.iter().map(|&end| connection.wire(end).len()).sum();
         let spans = ends.iter().flat_map(|&end| connection.stream(end).spans.iter());
-        let readable: usize = spans.map(readable).sum();
-        let crossed: u64 = ends.iter().map(|&end| connection.crossed(end)).sum();
+        let readable: usize = spans.filter(|span| span.cover == Cover::Plain).map(|span| span.length).sum();
+        let all = bytes(recorded as u64);
         let mut text = match readable {
-            0 if recorded == 0 => "Nothing crossed.".to_owned(),
-            n if n == recorded => format!("Anybody on the path could read all of these {}.", bytes(recorded as u64)),
-            n => format!(
-                "Anybody on the path could read {n} of these {}; of the rest only size and time.",
-                bytes(recorded as u64)
-            ),
+            _ if recorded == 0 => "Nothing crossed.".to_owned(),
+            0 => format!("Anybody on the path could read none of these {all}, only their number and their time."),
+            n if n == recorded => format!("Anybody on the path could read all of these {all}."),
+            n => format!("Anybody on the path could read {n} of these {all}, and of the rest its size and time."),
         };
+        let crossed: u64 = ends.iter().map(|&end| connection.crossed(end)).sum();
         let unrecorded = crossed.saturating_sub(recorded as u64);
         if unrecorded > 0 {
-            let _infallible = write!(text, " At least {} more crossed and are not in the record.", bytes(unrecorded));
+            let more = ByteCount(unrecorded);
+            let _infallible = write!(text, " At least {more} more crossed and are not in the record.");
         }
+        let style = if readable > 0 { READABLE } else { BOLD };
+        self.line("");
         for line in wrap(&text, self.width) {
-            self.line(&line);
+            self.line(&format!("{style}{line}{style:#}"));
         }
     }
 
@@ -265,11 +274,6 @@ fn cipher(connection: &Connection<'_>) -> &'static str {
     }
 }
 
-/// Bytes of it that crossed as they were meant.
-fn readable(span: &Span) -> usize {
-    if span.cover == Cover::Plain { span.length } else { 0 }
-}
-
 fn seconds(time: Time) -> String {
     format!("{:.3} s", time.as_micros() as f64 / 1e6)
 }
@@ -288,7 +292,7 @@ fn printable(bytes: &[u8]) -> String {
 }
 
 /// Breaks at spaces, and inside words that are longer than a line. At least one line.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut column = 0;
     for word in text.split_inclusive(' ') {
@@ -328,5 +332,143 @@ const INDENT: usize = 2;
 /// Rows of bytes shown of something long.
 const ROWS_MIN: usize = 2;
 
+/// Parts of a message without fields: length and number.
+const BARE: usize = 2;
+
 /// Of more messages of one kind in a row only the first and the last are shown.
 const ALIKE_MAX: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use node::Policy;
+    use report::Run;
+    use report::inspect::connections;
+    use testkit::record_run;
+
+    use super::*;
+
+    #[test]
+    fn an_encrypted_connection_shows_noise_to_the_left_and_sense_to_the_right() {
+        let page = page(&run(Policy::Required), 100, Detail::Lesson);
+        let beginning = [
+            "Connection 1: alice -> bob, rc4",
+            "alice dialled; the first byte crossed at 0.010 s; recorded by alice and bob. Opened with the key",
+            "that alice logged.",
+            "",
+            "       What the wire showed              │ What alice and bob meant",
+        ];
+        assert_eq!(page.lines().take(5).collect::<Vec<_>>(), beginning);
+        let (left, right): (Vec<&str>, Vec<&str>) = page.lines().filter_map(|line| line.split_once(" │ ")).unzip();
+        let told = ["public key Ya  768 bits", "crypto_provide  rc4, plaintext (0x03)", "crypto_select  rc4 (0x02)"];
+        let said = ["  handshake  Swarmlab 0.1.0.0", "    protocol  19, \"BitTorrent protocol\"", "have-all"];
+        for line in told.iter().chain(&said) {
+            assert!(right.contains(line), "{line:?} is missing in\n{page}");
+        }
+        assert!(!left.iter().any(|line| line.contains("13 42 69 74")), "{page}");
+        assert!(page.contains("\nAnybody on the path could read none of these "), "{page}");
+    }
+
+    #[test]
+    fn a_plain_connection_shows_the_same_on_both_sides() {
+        let page = page(&run(Policy::Disabled), 100, Detail::Lesson);
+        let protocol = "    0  13 42 69 74 54 6f 72 72  ·BitTorr │   protocol  19, \"BitTorrent protocol\"\n";
+        assert_eq!(page.matches(protocol).count(), 2, "{page}");
+        assert!(page.contains("\nAnybody on the path could read all of these "), "{page}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for policy in [Policy::Required, Policy::Disabled] {
+            let run = run(policy);
+            for width in [WIDTH_MIN, 91, WIDTH_MAX] {
+                for detail in [Detail::Lesson, Detail::Everything] {
+                    let page = page(&run, width, detail);
+                    let widest = page.lines().max_by_key(|line| line.chars().count()).unwrap();
+                    assert_eq!(widest.chars().count(), width, "{widest:?}");
+                    assert!(page.lines().all(|line| line.trim_end() == line));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn everything_means_every_byte_and_its_plain_text_beside_it() {
+        let run = run(Policy::Required);
+        let connections = connections(&run);
+        let page = glass(&connections[0], 100, Detail::Everything);
+        let page = anstream::adapter::strip_str(&page).to_string();
+        for end in [End::Dialler, End::Dialled] {
+            for span in &connections[0].stream(end).spans {
+                let first = &connections[0].wire(end)[span.at..span.end().min(span.at + 8)];
+                assert!(!span.parts.is_empty() || page.contains(&pairs(first)), "{span:?}");
+            }
+        }
+        assert!(!page.contains('…'), "something was left out");
+        assert!(
+            page.contains("│     13 42 69 74 54 6f 72 72\n"),
+            "the plain text of the handshake is missing in\n{page}"
+        );
+    }
+
+    #[test]
+    fn a_crowd_of_requests_is_two_lines_and_a_number() {
+        let page = page(&run(Policy::Disabled), 100, Detail::Lesson);
+        let crowd = page.lines().find(|line| line.contains("more of request")).unwrap_or_else(|| panic!("{page}"));
+        assert!(crowd.contains(" bytes "), "{crowd}");
+        let notes = page.matches("How many bytes follow. All numbers are big-endian.").count();
+        assert_eq!(notes, 1, "a note is told once\n{page}");
+    }
+
+    #[test]
+    fn without_a_key_the_page_says_why_it_stays_closed() {
+        let mut run = run(Policy::Required);
+        run.wire.values_mut().flat_map(|records| records.values_mut()).for_each(|record| record.key = None);
+        let page = page(&run, 100, Detail::Lesson);
+        assert!(page.contains("No key was logged for") && page.contains("│ What can be said of it\n"), "{page}");
+        assert!(page.contains("│ noise  ") && page.contains("│ a public key?  96 bytes that could be one\n"), "{page}");
+    }
+
+    #[test]
+    fn a_handshake_that_failed_says_why_and_asks_for_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        record_run(folder.path(), Policy::Preferred, Policy::Disabled).unwrap();
+        let page = page(&Run::open(folder.path()).unwrap(), 100, Detail::Lesson);
+        assert!(page.starts_with("Connection 1: alice -> bob, failed\n"), "{page}");
+        assert!(page.contains("came to nothing: ") && page.contains("So there is no key"), "{page}");
+        assert!(!page.contains("--keylog"), "{page}");
+    }
+
+    #[test]
+    fn the_list_names_both_ends_and_what_they_agreed_on() {
+        let run = run(Policy::Required);
+        let connections = connections(&run);
+        let sizes = [End::Dialler, End::Dialled].map(|end| connections[0].wire(end).len());
+        let wanted = format!(
+            "     began  connection    cipher  -> bytes  <- bytes  recorded by\n\
+             1  0.010 s  alice -> bob  rc4     {:>8}  {:>8}  alice, bob\n",
+            sizes[0], sizes[1]
+        );
+        let text = connection_list(&connections);
+        assert_eq!(text, wanted);
+    }
+
+    #[test]
+    fn text_breaks_at_spaces_and_only_if_it_must_in_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("a  b", 9), ["a  b"]);
+        assert_eq!(wrap("", 9), [""]);
+    }
+
+    fn page(run: &Run, width: usize, detail: Detail) -> String {
+        let connections = connections(run);
+        anstream::adapter::strip_str(&glass(&connections[0], width, detail)).to_string()
+    }
+
+    /// Alice and Bob, both with this policy.
+    fn run(policy: Policy) -> Run {
+        let folder = tempfile::tempdir().unwrap();
+        record_run(folder.path(), policy, policy).unwrap();
+        Run::open(folder.path()).unwrap()
+    }
+}

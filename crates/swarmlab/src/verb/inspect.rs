@@ -1,6 +1,5 @@
 //! `swarmlab inspect`: a run's recorded connections, under glass.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use wire::explain::{Sight, Span};
 
 use crate::cli;
-use crate::output::{Detail, connection_list, glass, terminal_width};
+use crate::output::{Detail, connection_list, glass, print, terminal_width};
 
 pub(crate) fn inspect(args: &cli::Inspect) -> anyhow::Result<ExitCode> {
     let run = Run::open(&args.run)?;
@@ -68,20 +67,12 @@ fn find<'a, 'r>(listed: &'a [Connection<'r>], number: usize) -> anyhow::Result<&
     Ok(found)
 }
 
-/// Who stops reading early (`head`, a pager) has seen enough: no error.
-fn print(text: &str) -> io::Result<()> {
-    match anstream::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
-    }
-}
-
 fn in_short(connection: &Connection<'_>) -> Value {
     json!({
         "connection": connection.number,
         "dialler": connection.dialler,
         "dialled": connection.dialled,
-        "t": connection.began().map(|time| time.as_micros() as f64 / 1e6),
+        "t": connection.record.began().as_micros() as f64 / 1e6,
         "cipher": connection.cipher.map(|cipher| cipher.name()),
         "failed": connection.failed,
         "sight": match connection.explained.sight {

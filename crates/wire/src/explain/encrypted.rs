@@ -152,7 +152,7 @@ fn selected(bits: u32) -> Option<Cipher> {
 /// Bytes of a SHA-1.
 const HASH_BYTES: usize = 20;
 
-const PUBLIC_KEY: &str = "One half of a Diffie-Hellman exchange. From both halves each end computes the secret S; from the halves alone nobody can.";
+const PUBLIC_KEY: &str = "One half of a Diffie-Hellman exchange. Each end computes the secret S from its own private key and the other's half; an onlooker has neither private key.";
 const PAD_A: &str =
     "Noise of a random length, 0 to 512 bytes, so that no packet has a telling size. The hash after it marks its end.";
 const PAD_B: &str = "Noise of a random length, 0 to 512 bytes. The encrypted VC marks its end: the other side knows which 8 bytes to look for.";
@@ -160,7 +160,7 @@ const NO_END: &str = "The record ends before the end of the padding is found.";
 const NO_FIT: &str =
     "What marks the end of the padding is at none of its 513 places: the key is not the one of this connection.";
 const KEY_HASH: &str = "\"I know the secret S, and here PadA ends.\"";
-const SKEY_HASH: &str = "Which torrent, said so that only who has its info-hash can tell. RC4 begins after it.";
+const SKEY_HASH: &str = "Which torrent, said so that only who has S and the info-hash can tell. RC4 begins after it.";
 const CONSTANT: &str = "Who decrypts it to zeros has the right key.";
 const PROVIDE: &str = "What the side that dialled can go on with: rc4, or plaintext behind this handshake.";
 const SELECT: &str = "What the side that was dialled chose from the offer.";

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::Block;
+use model::{Block, BlockOffset, PieceIndex};
 
 use super::conversation::Names;
 use super::extension::{self, Extension};
@@ -28,7 +28,10 @@ pub(super) fn explain_message(bytes: &[u8], at: usize, message: Option<&Message>
     let found = bytes.len() - at;
     let value = match message {
         Some(message) => extension.as_ref().map_or_else(|| summary(message), |extension| extension.summary.clone()),
-        None => cut_off(found, length.map_or(PREFIX, |length| PREFIX + length as usize)),
+        None => {
+            let cut = cut_off(found, length.map_or(PREFIX, |length| PREFIX + length as usize));
+            cut_block(&bytes[at..]).map_or(cut.clone(), |block| format!("{}; {cut}", describe_block(block)))
+        }
     };
     let name = match (&extension, id) {
         (Some(extension), _) => extension.name.clone(),
@@ -73,6 +76,14 @@ fn add_extended(parts: &mut Parts<'_>, length: usize, names: &Names) -> Option<E
     };
     parts.number::<1>("extension", |_| named, "The number that the receiver gave the extension in its own handshake.");
     Some(extension::add_payload(parts, id, length.saturating_sub(1), name))
+}
+
+/// The block of a piece message whose data the record cuts off.
+fn cut_block(message: &[u8]) -> Option<Block> {
+    let head: &[u8; Message::PIECE_HEADER] = message.first_chunk().filter(|head| head[PREFIX] == number::PIECE)?;
+    let number = |at| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let length = number(0).checked_sub(Message::PIECE_HEADER as u32 - PREFIX as u32)?;
+    Some(Block { piece: PieceIndex(number(5)), offset: BlockOffset(number(9)), length })
 }
 
 /// What it says, in a line.

@@ -1,3 +1,5 @@
+//! Records made up by values, and by two machines face to face: what is said of their bytes.
+
 use bytes::{Bytes, BytesMut};
 use model::{Block, BlockOffset, InfoHash, PeerId, PieceIndex, Rng};
 
@@ -206,6 +208,11 @@ fn a_record_that_ends_in_the_middle_says_so() {
     assert_eq!(cut.value, "the record ends here, after 11 of 17 bytes");
     assert_eq!(cut.parts[2].value, "3");
     assert_eq!(cut.parts[3].value, "the record ends here, after 2 of 4 bytes");
+
+    let data = Bytes::from(vec![7; 16384]);
+    let piece = said(&[Message::Piece { piece: PieceIndex(3), offset: BlockOffset(0), data }]);
+    let cut = &explain(&piece[..200], &[], None).dialler.spans[1];
+    assert_eq!(cut.value, "16384 bytes of piece 3, from byte 0; the record ends here, after 132 of 16397 bytes");
 
     // In the encrypted handshake too, at each of its bytes.
     let talk = Talk::secured(Methods::ALL, 5);
