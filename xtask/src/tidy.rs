@@ -27,6 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("net", &["model", "events", "metainfo", "tracker", "node"]),
     ("rqbit", &["model", "events", "metainfo", "tracker", "net"]),
     ("lab", &["model", "events", "metainfo", "net", "scenario"]),
+    ("share", &["model", "events", "metainfo", "net"]),
     ("report", &["model", "events", "wire", "isp"]),
     ("testkit", &["model", "events", "metainfo", "wire", "tracker", "node"]),
 ];

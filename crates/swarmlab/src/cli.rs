@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{ByteCount, Rate};
 
-use crate::amount;
+use crate::{amount, cli_archive};
 
 pub(crate) use inspect::Inspect;
 pub(crate) use isp::Isp;
@@ -53,6 +53,8 @@ pub(crate) enum Verb {
     Peer(Peer),
     #[command(subcommand)]
     Torrent(Torrent),
+    #[command(subcommand)]
+    Archive(cli_archive::Archive),
     /// The stock librqbit as a member of the cast. Started by `run` for `client: rqbit`.
     #[command(hide = true)]
     Rqbit(Peer),

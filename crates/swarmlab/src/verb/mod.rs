@@ -1,5 +1,6 @@
 //! What each verb does.
 
+mod archive;
 mod check;
 mod events;
 mod inspect;
@@ -31,6 +32,7 @@ pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Tracker(args) => tracker::tracker(&args),
         Verb::Peer(args) => peer::peer(&args),
         Verb::Torrent(verb) => torrent::torrent(&verb),
+        Verb::Archive(verb) => archive::archive(&verb),
         Verb::Rqbit(args) => peer::rqbit(&args),
     }
 }
