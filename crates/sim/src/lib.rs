@@ -4,7 +4,7 @@
 //!
 //! # What is where
 //! [`World`] is the engine: hosts on links in networks, and one queue of what is about to happen.
-//! It plays no scenario by itself.
+//! [`Play`] plays a [`scenario::Plan`] in it. Hosts have [`Disk`]s in memory. Between networks
 //! stand [`Nat`]s and [`Firewall`]s; each packet that they stop, and each outside address that they give, is an
 //! [`Incident`] that names the rule.
 //!
@@ -36,6 +36,7 @@ mod link;
 mod nat;
 mod packet;
 mod pipe;
+mod play;
 mod queue;
 mod topology;
 mod world;
@@ -46,5 +47,6 @@ pub use gear::{Gear, Preset};
 pub use host::Access;
 pub use nat::{Behaviour, Dependence, Nat, PortChoice, Translated};
 pub use packet::{Incident, Packet, Protocol, Rule, Stage, What};
+pub use play::Play;
 pub use topology::{HostId, Line, NetId};
 pub use world::{PEER_PORT, TRACKER_PORT, World};
