@@ -9,9 +9,9 @@
 //! [`Incident`] that names the rule.
 //!
 //! # The model
-//! - **A link** has a rate each way. Connections that share it take turns, a quantum of about ten
-//!   milliseconds each; a queue sized in time stands before the receiver's. What is not limited is Ethernet of
-//!   1 Gbit/s.
+//! - **A link** has a rate each way. Connections that share it take turns, a quantum of about thirty
+//!   milliseconds each, single packets first; a queue sized in time stands before the receiver's. What is not limited
+//!   is Ethernet of 1 Gbit/s.
 //! - **A line** from a network's border has delay, jitter and loss. Within a network a packet takes 100 µs.
 //! - **A connection** is an ordered pipe of bytes with a buffer and a window that grows and shrinks; a lost packet costs
 //!   a round trip; opening one costs a round trip and a half.

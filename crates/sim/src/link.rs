@@ -2,7 +2,8 @@
 //!
 //! Whoever wants to send waits in a *lane* (one for each direction of a connection, one for all
 //! datagrams). The lanes take turns, a quantum each, so that those who share the link share it
-//! equally, as fair queueing does (RFC 8290); a quantum is what passes in about ten milliseconds.
+//! equally, as fair queueing does (RFC 8290). A quantum is what passes in about thirty milliseconds; a lane that has
+//! no more than a packet goes first, so that a request does not wait for other people's blocks.
 //!
 //! [`Turns`] is the sender's end: whose turn it is. [`Queue`] is the receiver's: what arrived
 //! faster than the link carries it, in lanes of its own, with a size in time. A full queue marks what a
@@ -50,7 +51,15 @@ pub(crate) struct Wire {
 #[derive(Debug)]
 pub(crate) struct Turns {
     pub(crate) wire: Wire,
-    waiting: VecDeque<Lane>,
+    waiting: Lanes,
+}
+
+/// Who waits, in the order of their turns.
+#[derive(Debug, Default)]
+struct Lanes {
+    /// With no more than a packet.
+    first: VecDeque<Lane>,
+    others: VecDeque<Lane>,
 }
 
 /// The receiver's end, with what waits there.
@@ -58,7 +67,7 @@ pub(crate) struct Turns {
 pub(crate) struct Queue<T> {
     pub(crate) wire: Wire,
     lanes: BTreeMap<Lane, Waiting<T>>,
-    turns: VecDeque<Lane>,
+    turns: Lanes,
     backlog: ByteCount,
     size: Duration,
     /// On the wire: its last bit has not come out yet.
@@ -80,8 +89,8 @@ pub(crate) const SEGMENT: u64 = 1_460;
 /// The most that a connection sends in one turn.
 const QUANTUM_MAX: u64 = 64 * 1024;
 
-/// How long one turn lasts on a link that several share.
-const TURN: Duration = Duration::from_millis(10);
+/// How long one turn lasts on a link that several share. Shorter ones are truer and cost more.
+const TURN: Duration = Duration::from_millis(30);
 
 /// Packets that carry so many bytes; one at least.
 pub(crate) fn packets(bytes: u64) -> u64 {
@@ -128,19 +137,37 @@ impl Wire {
     }
 }
 
-impl Turns {
-    pub(crate) fn new(rate: Rate) -> Self {
-        Self { wire: Wire::new(rate), waiting: VecDeque::new() }
+impl Lanes {
+    fn push(&mut self, lane: Lane, bytes: u64) {
+        if bytes <= SEGMENT + HEADERS {
+            self.first.push_back(lane);
+        } else {
+            self.others.push_back(lane);
+        }
     }
 
-    /// The lane has something to send. It must not wait already.
-    pub(crate) fn wait(&mut self, lane: Lane) {
-        self.waiting.push_back(lane);
+    fn pop(&mut self) -> Option<Lane> {
+        self.first.pop_front().or_else(|| self.others.pop_front())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.others.is_empty()
+    }
+}
+
+impl Turns {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { wire: Wire::new(rate), waiting: Lanes::default() }
+    }
+
+    /// The lane has so many bytes to send. It must not wait already.
+    pub(crate) fn wait(&mut self, lane: Lane, bytes: u64) {
+        self.waiting.push(lane, bytes);
     }
 
     /// Whose turn it is; `None` while the link is busy or nobody waits.
     pub(crate) fn next(&mut self, now: Time) -> Option<Lane> {
-        if self.wire.is_free(now) { self.waiting.pop_front() } else { None }
+        if self.wire.is_free(now) { self.waiting.pop() } else { None }
     }
 
     /// When to look again: given once for each time the link gets free with somebody waiting.
@@ -164,7 +191,7 @@ impl<T> Queue<T> {
         Self {
             wire: Wire::new(rate),
             lanes: BTreeMap::new(),
-            turns: VecDeque::new(),
+            turns: Lanes::default(),
             backlog: ByteCount::ZERO,
             size,
             passing: None,
@@ -193,7 +220,7 @@ impl<T> Queue<T> {
         }
         let waiting = self.lanes.entry(lane).or_insert_with(|| Waiting { items: VecDeque::new(), bytes: 0 });
         if waiting.items.is_empty() {
-            self.turns.push_back(lane);
+            self.turns.push(lane, bytes);
         }
         waiting.items.push_back((item, bytes));
         waiting.bytes += bytes;
@@ -208,7 +235,7 @@ impl<T> Queue<T> {
 
     /// Puts the next on the wire; answers with the moment it is through.
     pub(crate) fn next(&mut self, now: Time) -> Option<Time> {
-        let lane = self.turns.pop_front()?;
+        let lane = self.turns.pop()?;
         let waiting = self.lanes.get_mut(&lane)?;
         let (item, bytes) = waiting.items.pop_front()?;
         waiting.bytes -= bytes;
@@ -216,7 +243,8 @@ impl<T> Queue<T> {
         if waiting.items.is_empty() {
             self.lanes.remove(&lane);
         } else {
-            self.turns.push_back(lane);
+            // Whoever had a turn has no claim to go first, however little is left.
+            self.turns.others.push_back(lane);
         }
         self.passing = Some((lane, item));
         Some(self.wire.carry(now, bytes))
@@ -232,10 +260,10 @@ mod tests {
 
     #[test]
     fn a_queue_gives_each_lane_its_turn() {
-        let mut queue = Queue::new(Rate(1_000), Duration::from_secs(1));
-        assert_eq!(queue.arrive(Time::ZERO, A, "a1", 100), Some(Time::from_micros(100_000)));
+        let mut queue = Queue::new(Rate(20_000), Duration::from_secs(1));
+        assert_eq!(queue.arrive(Time::ZERO, A, "a1", 2_000), Some(Time::from_micros(100_000)));
         for (lane, item) in [(A, "a2"), (A, "a3"), (B, "b1"), (B, "b2")] {
-            assert_eq!(queue.arrive(Time::ZERO, lane, item, 100), None);
+            assert_eq!(queue.arrive(Time::ZERO, lane, item, 2_000), None);
         }
         let mut order = Vec::new();
         let mut at = Time::from_micros(100_000);
@@ -245,6 +273,18 @@ mod tests {
             at = next;
         }
         assert_eq!(order, [("a1", 100), ("a2", 200), ("b1", 300), ("a3", 400), ("b2", 500)]);
+    }
+
+    #[test]
+    fn a_request_does_not_wait_for_other_peoples_blocks() {
+        let mut queue = Queue::new(Rate(20_000), Duration::from_secs(10));
+        for item in ["block", "block", "block"] {
+            queue.arrive(Time::ZERO, A, item, 16_384);
+        }
+        queue.arrive(Time::ZERO, B, "request", 17);
+        assert_eq!(queue.through().unwrap().1, "block");
+        queue.next(Time::from_secs(1));
+        assert_eq!(queue.through().unwrap().1, "request");
     }
 
     #[test]
@@ -260,8 +300,8 @@ mod tests {
     #[test]
     fn a_link_is_looked_at_once_when_it_gets_free() {
         let mut turns = Turns::new(Rate(1_000));
-        turns.wait(A);
-        turns.wait(B);
+        turns.wait(A, 9_000);
+        turns.wait(B, 9_000);
         assert_eq!(turns.next(Time::ZERO), Some(A));
         turns.wire.carry(Time::ZERO, 1_000);
         assert_eq!(turns.next(Time::ZERO), None);
@@ -272,9 +312,9 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_about_ten_milliseconds_in_whole_packets() {
+    fn a_turn_is_about_thirty_milliseconds_in_whole_packets() {
         assert_eq!(quantum(Rate(1_000)), SEGMENT);
-        assert_eq!(quantum(Rate(1_000_000)), 6 * SEGMENT);
+        assert_eq!(quantum(Rate(1_000_000)), 20 * SEGMENT);
         assert_eq!(quantum(Rate(125_000_000)), 44 * SEGMENT);
         assert_eq!((packets(0), packets(1_460), packets(1_461)), (1, 1, 2));
     }

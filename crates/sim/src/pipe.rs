@@ -159,6 +159,11 @@ impl Pipe {
         self.sendable() > 0 || self.only_the_end_is_left()
     }
 
+    /// Bytes that wait for the link.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.taken - self.left
+    }
+
     /// What goes in one turn: `quantum` bytes at most.
     pub(crate) fn cut(&mut self, now: Time, quantum: u64) -> Parcel {
         self.hear(now);

@@ -38,7 +38,7 @@ pub struct Play {
     names: Names,
     out: VecDeque<Record>,
     lines: u64,
-    /// When the judge was last told the time.
+    /// When the judge was last told the time, and asked whether all is decided.
     ticked: Time,
     act: Act,
     gone: BTreeMap<String, String>,
@@ -78,7 +78,7 @@ const TRACKER_NAME: &str = "tracker";
 /// Who reports as the lab itself.
 const LAB_NAME: &str = "lab";
 
-/// How often the judge is told the time when nothing happens.
+/// How often the judge is told the time, and asked. To ask after each event would cost more than the swarm.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What goodbyes may take.
@@ -209,15 +209,17 @@ impl Play {
         for late in self.conductor.overdue(now) {
             self.say(Event::Note { text: format!("{} never came due: it waited for {}", late.step, late.waiting_for) });
         }
-        if self.is_over() {
-            return self.fall();
+        if now >= self.ticked.after(TICK) {
+            self.ticked = now;
+            self.judge.advance(now);
+            if self.is_over() {
+                return self.fall();
+            }
         }
         let tick = self.ticked.after(TICK);
-        self.step(self.conductor.wake().map_or(tick, |wake| wake.min(tick)));
-        if self.world.now() >= tick {
-            self.ticked = self.world.now();
-            self.judge.advance(self.ticked);
-        }
+        let until = self.conductor.wake().map_or(tick, |wake| wake.min(tick));
+        // What nobody reports neither makes a step due nor decides a check.
+        while self.world.step(until) && !self.world.has_news() {}
     }
 
     fn step(&mut self, until: Time) -> bool {

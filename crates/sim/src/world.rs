@@ -274,6 +274,11 @@ impl World {
         self.records.pop_front()
     }
 
+    /// True when [`Self::poll`] has a line.
+    pub fn has_news(&self) -> bool {
+        !self.records.is_empty()
+    }
+
     /// What happened to packets on their way since this was last asked, oldest first.
     pub fn take_incidents(&mut self) -> Vec<Incident> {
         std::mem::take(&mut self.incidents)

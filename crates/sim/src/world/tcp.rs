@@ -12,9 +12,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use events::ClosedBy;
-use model::Time;
+use model::{BLOCK_SIZE, Time};
 use node::ConnId;
 
 use super::{Happening as WorldHappening, World};
@@ -238,7 +238,8 @@ impl World {
         let (host, pipe) = (end.host, &mut end.pipe);
         if !pipe.waits && pipe.has_something() {
             pipe.waits = true;
-            self.hosts[host.0].up.wait(Lane::Stream(stream, side));
+            let waiting = pipe.waiting();
+            self.hosts[host.0].up.wait(Lane::Stream(stream, side), waiting);
         }
         self.watch(stream, side);
     }
@@ -327,13 +328,14 @@ impl World {
         let (host, conn) = (end.host, end.conn);
         if let Some(conn) = conn {
             let mut inbox = std::mem::take(&mut end.inbox);
-            inbox.reserve(parcel.length as usize);
+            make_room(&mut inbox, parcel.length as usize);
             parcel.bytes.iter().for_each(|bytes| inbox.extend_from_slice(bytes));
             if let Some(node) = self.hosts[host.0].node() {
                 node.handle_received(now, conn, &mut inbox);
             }
             if let Some(end) = self.end_of(stream, side.other()) {
-                end.inbox = inbox;
+                // What is used up gives its memory back: most connections wait most of the time.
+                end.inbox = if inbox.is_empty() { BytesMut::new() } else { inbox };
             }
             self.settle(host);
         }
@@ -415,3 +417,14 @@ impl World {
         }
     }
 }
+
+/// Room for what came; with the beginning of a message there already, room for a whole block.
+fn make_room(inbox: &mut BytesMut, length: usize) {
+    if inbox.capacity() - inbox.len() < length {
+        let rest_of_a_message = if inbox.is_empty() { 0 } else { MESSAGE.saturating_sub(inbox.len()) };
+        inbox.reserve(length.max(rest_of_a_message));
+    }
+}
+
+/// A block with its header, and a little of what follows.
+const MESSAGE: usize = BLOCK_SIZE as usize + 64;

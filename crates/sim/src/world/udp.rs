@@ -24,18 +24,19 @@ impl World {
         if ByteCount(seat.outgoing_bytes) > seat.up.wire.rate().bytes_in(seat.queue) {
             return self.drop_datagram(host, &datagram);
         }
+        let bytes = on_wire(&datagram.bytes);
         if seat.outgoing.is_empty() {
-            seat.up.wait(Lane::Datagrams);
+            seat.up.wait(Lane::Datagrams, bytes);
         }
-        seat.outgoing_bytes += on_wire(&datagram.bytes);
+        seat.outgoing_bytes += bytes;
         seat.outgoing.push_back(datagram);
     }
 
     pub(super) fn send_datagram(&mut self, host: HostId) {
         let seat = &mut self.hosts[host.0];
         let Some(mut datagram) = seat.outgoing.pop_front() else { return };
-        if !seat.outgoing.is_empty() {
-            seat.up.wait(Lane::Datagrams);
+        if let Some(next) = seat.outgoing.front() {
+            seat.up.wait(Lane::Datagrams, on_wire(&next.bytes));
         }
         let bytes = on_wire(&datagram.bytes);
         seat.outgoing_bytes -= bytes;
