@@ -26,7 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sim", &["model", "events", "metainfo", "tracker", "node", "scenario"]),
     ("net", &["model", "events", "metainfo", "tracker", "node"]),
     ("rqbit", &["model", "events", "metainfo", "tracker", "net"]),
-    ("lab", &["model", "events", "metainfo", "net", "scenario"]),
+    ("lab", &["model", "events", "metainfo", "net", "scenario", "sim"]),
     ("testkit", &["model", "events", "metainfo", "wire", "tracker", "node"]),
 ];
 
