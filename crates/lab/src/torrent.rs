@@ -131,3 +131,27 @@ fn default_name(scenario: &str, source: &ContentSource) -> String {
         _ => format!("{stem}.bin"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn content_made_in_memory_has_the_info_hash_of_content_made_on_disk() {
+        for content in ["{ size: 300 kB }", "{ tree: { files: 40, size: 300 kB }, piece: 32 KiB }"] {
+            let text = format!(
+                "scenario: 1\ntitle: T\ncontent: {content}\ncast: {{ a: {{ role: leech }} }}\ncheck: [{{ hash-ok: a }}]\n"
+            );
+            let plan = scenario::parse("t", &text).unwrap_or_else(|faults| panic!("{faults}"));
+            let dir = tempfile::tempdir().unwrap();
+            let folder = RunFolder::create(dir.path(), "t", SystemTime::now()).unwrap();
+            let (found, on_disk) = make(&plan, "t", &folder, None).await.unwrap();
+            let (made_up, in_memory) = make_in_memory(&plan, "t", &folder, None).await.unwrap();
+            assert_eq!(in_memory, on_disk, "{content}");
+            let (read, of_found) = make_in_memory(&plan, "t", &folder, Some(found)).await.unwrap();
+            assert!(read == made_up && of_found == on_disk, "{content}");
+        }
+    }
+}

@@ -5,12 +5,12 @@
 //! it can, or at the pace of a clock on the wall.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use events::{Event, Names, Record};
+use events::{Event, Names, Record, Remote};
 use metainfo::Metainfo;
 use model::{InfoHash, PeerId, Rate, Rng, Time};
 use node::{JoinOptions, NodeConfig, Persona, Picking, TorrentSource};
@@ -36,6 +36,8 @@ pub struct Play {
     conductor: Conductor,
     judge: Judge,
     names: Names,
+    /// Whose address is whose: quicker than [`Names`], which knows those seen through a NAT.
+    owners: BTreeMap<IpAddr, String>,
     out: VecDeque<Record>,
     lines: u64,
     /// When the judge was last told the time, and asked whether all is decided.
@@ -109,6 +111,9 @@ impl Play {
             let host = world.add_host(&member.name, net, link, PEER_PORT);
             seats.insert(member.name.clone(), Seat::new(member, host));
         }
+        let mut owners: BTreeMap<IpAddr, String> =
+            seats.iter().map(|(name, seat)| (world.addr(seat.host).ip(), name.clone())).collect();
+        owners.insert(world.addr(tracker).ip(), TRACKER_NAME.to_owned());
         let mut play = Self {
             plan: plan.clone(),
             world,
@@ -119,6 +124,7 @@ impl Play {
             conductor: Conductor::new(plan),
             judge: Judge::new(plan),
             names: Names::default(),
+            owners,
             out: VecDeque::new(),
             lines: 0,
             ticked: Time::ZERO,
@@ -261,6 +267,13 @@ impl Play {
     }
 
     fn emit(&mut self, mut record: Record) {
+        for remote in record.event.remotes_mut() {
+            if let Remote::Addr(addr) = remote
+                && let Some(owner) = self.owners.get(&addr.ip())
+            {
+                *remote = Remote::Name(owner.clone());
+            }
+        }
         self.names.apply(&mut record);
         self.lines += 1;
         if self.act == Act::Playing {

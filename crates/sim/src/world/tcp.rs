@@ -209,10 +209,12 @@ impl World {
     /// Tells the program what the buffers took of what it wrote; true when there was something to tell.
     pub(super) fn tell_what_was_taken(&mut self, host: HostId) -> bool {
         let mut told = false;
-        for conn in std::mem::take(&mut self.hosts[host.0].written) {
+        let mut written = std::mem::take(&mut self.hosts[host.0].written);
+        for conn in written.drain(..) {
             let Some(&(stream, side)) = self.hosts[host.0].connections.get(&conn) else { continue };
             told |= self.take(stream, side);
         }
+        self.hosts[host.0].written = written; // nothing was written meanwhile; its memory is used again
         told
     }
 
