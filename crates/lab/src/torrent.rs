@@ -142,7 +142,7 @@ mod tests {
     async fn content_made_in_memory_has_the_info_hash_of_content_made_on_disk() {
         for content in ["{ size: 300 kB }", "{ tree: { files: 40, size: 300 kB }, piece: 32 KiB }"] {
             let text = format!(
-                "scenario: 1\ntitle: T\ncontent: {content}\ncast: {{ a: {{ role: leech }} }}\ncheck: [{{ hash-ok: a }}]\n"
+                "scenario: 1\ntitle: T\ncontent: {content}\ncast: {{ s: {{ role: seed }}, a: {{ role: leech }} }}\ncheck: [{{ hash-ok: a }}]\n"
             );
             let plan = scenario::parse("t", &text).unwrap_or_else(|faults| panic!("{faults}"));
             let dir = tempfile::tempdir().unwrap();
