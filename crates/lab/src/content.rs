@@ -111,25 +111,11 @@ fn make_file(path: &Path, size: ByteCount, rng: &mut Rng) -> Result<(), ContentE
 /// Files of very different sizes, sixteen to a folder.
 fn make_tree(root: &Path, files: u32, size: ByteCount, seed: u64) -> Result<(), ContentError> {
     let mut rng = Rng::stream(seed, "tree");
-    for (i, size) in sizes(files, size, &mut rng).into_iter().enumerate() {
+    for (i, size) in sim::content::sizes(files, size, &mut rng).into_iter().enumerate() {
         let path = root.join(format!("part-{:02}", i / 16 + 1)).join(format!("file-{:03}.bin", i + 1));
         make_file(&path, ByteCount(size), &mut Rng::stream(seed, &format!("content {i}")))?;
     }
     Ok(())
-}
-
-/// So many sizes, `total` altogether. Each weighs as the square of a lot drawn, so that a few are
-/// large and many small.
-fn sizes(files: u32, total: ByteCount, rng: &mut Rng) -> Vec<u64> {
-    let weights: Vec<u64> = (0..files).map(|_| (rng.below(100) + 1).pow(2)).collect();
-    let sum: u64 = weights.iter().sum();
-    let part = |weight: u64| (u128::from(total.0) * u128::from(weight) / u128::from(sum.max(1))) as u64;
-    let mut sizes: Vec<u64> = weights.into_iter().map(part).collect();
-    let given: u64 = sizes.iter().sum();
-    if let Some(last) = sizes.last_mut() {
-        *last += total.0 - given;
-    }
-    sizes
 }
 
 /// Bytes written at a time. A multiple of eight, so that the bytes do not depend on it.

@@ -6,12 +6,13 @@
 //! stage     the programs: who is up, who must go, who went unasked
 //! process   one program: control lines in, events out, never an orphan
 //! local     how the world `local` starts them                 address: who listens where
+//! simulation  the world `sim`, which has no programs: the same loop in virtual time
 //! content   what is shared       torrent: made and verified   folder, log: what is written
 //! order     what many programs report, in the order of time
 //! summary   what came of it      describe: events as sentences for people
 //! audience  who watches
 //! ```
-//! The world `local` is the one there is; what it can't do is reported as unsupported, by name.
+//! Worlds `local` and `sim` are there; what they can't do is reported as unsupported, by name.
 
 pub mod address;
 mod audience;
@@ -27,6 +28,7 @@ mod performance;
 mod play;
 pub mod process;
 mod report;
+mod simulation;
 mod stage;
 pub mod summary;
 mod torrent;

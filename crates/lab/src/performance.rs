@@ -24,9 +24,9 @@ use crate::log::Log;
 use crate::order::InOrder;
 use crate::play::{Broke, write};
 use crate::process::{Report, Said};
-use crate::report::{billings, check_line, verdict_event};
+use crate::report::{billings, check_line, fill, verdict_event};
 use crate::stage::{Ending, Stage, Start};
-use crate::summary::{ContentLine, Summary, peer_lines, seeders_share};
+use crate::summary::Summary;
 use crate::{LAB_NAME, TRACKER_NAME, torrent};
 
 /// What a performance needs.
@@ -384,12 +384,7 @@ impl<'a> Performance<'a> {
     }
 
     fn deliver(&mut self, facts: &Facts, summary: &mut Summary, gone: &BTreeMap<String, String>) -> Result<(), Broke> {
-        summary.content = self.content_line();
-        summary.peers = peer_lines(&billings(self.plan), self.log.view(), self.log.received());
-        for peer in &mut summary.peers {
-            peer.gone = gone.get(&peer.name).cloned();
-        }
-        summary.seeders_share = seeders_share(&summary.peers);
+        fill(summary, self.plan, &self.metainfo.info, &self.log, gone);
         summary.processes = self.stage.processes().to_vec();
         let judge = std::mem::replace(&mut self.judge, Judge::new(self.plan));
         summary.checks = judge.finish(facts).into_iter().map(check_line).collect();
@@ -400,20 +395,9 @@ impl<'a> Performance<'a> {
         summary.events = self.log.lines();
         self.flush()
     }
-
-    fn content_line(&self) -> ContentLine {
-        let info = &self.metainfo.info;
-        ContentLine {
-            name: info.name().to_owned(),
-            bytes: info.total_length(),
-            files: info.files().len(),
-            pieces: info.piece_count(),
-            info_hash: info.info_hash().to_string(),
-        }
-    }
 }
 
-fn log_failed(folder: &RunFolder, source: io::Error) -> Broke {
+pub(crate) fn log_failed(folder: &RunFolder, source: io::Error) -> Broke {
     Broke::Write { path: folder.events().display().to_string(), source }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use metainfo::Metainfo;
 use scenario::{Client, Plan, World};
+use sim::content::CONTENT_MAX;
 use tokio::sync::watch;
 
 use crate::audience::Audience;
@@ -14,6 +15,7 @@ use crate::content::{Content, ContentError};
 use crate::folder::{FolderError, RunFolder};
 use crate::performance::{Performance, Props};
 use crate::report::{blank, nothing_played, preparation};
+use crate::simulation::Simulation;
 use crate::stage::StageError;
 use crate::summary::{Outcome, Summary};
 use crate::torrent::{self, TorrentError};
@@ -36,6 +38,8 @@ pub struct Settings {
     pub program: PathBuf,
     /// The clients that this executable can be.
     pub clients: Vec<Client>,
+    /// So many times as fast as real time, where time is simulated; as fast as can be where `None`.
+    pub speed: Option<u32>,
 }
 
 /// Why a plan was not played at all.
@@ -133,6 +137,13 @@ async fn perform(
 ) -> Result<(), Broke> {
     write(&folder.plan(), plan.to_yaml().as_bytes())?;
     audience.remark(&preparation(plan, found.as_ref()));
+    if settings.world == World::Sim {
+        let making = torrent::make_in_memory(plan, &settings.scenario, folder, found);
+        let (content, metainfo) = with_signs_of_life(making, audience, &mut interrupts).await?;
+        return Simulation::new(plan, folder, metainfo, content)?
+            .play_and_close(settings.speed, audience, interrupts, summary)
+            .await;
+    }
     let making = torrent::make(plan, &settings.scenario, folder, found);
     let (content, metainfo): (Content, Metainfo) = with_signs_of_life(making, audience, &mut interrupts).await?;
     let props = Props { plan, program: &settings.program, folder, content, metainfo };
@@ -142,8 +153,11 @@ async fn perform(
 /// Why this plan can't be played here.
 pub fn unsupported(plan: &Plan, settings: &Settings) -> Vec<String> {
     let mut reasons = plan.unsupported_in(settings.world);
-    if settings.world != World::Local {
-        reasons.push(format!("this version plays world local only, not {}", settings.world));
+    if !matches!(settings.world, World::Local | World::Sim) {
+        reasons.push(format!("this version plays worlds local and sim only, not {}", settings.world));
+    }
+    if settings.world == World::Sim && plan.content.source.size().is_some_and(|size| size > CONTENT_MAX) {
+        reasons.push(format!("world sim keeps its content in memory, {CONTENT_MAX} at most"));
     }
     let mut missing: Vec<Client> = plan.cast.iter().map(|member| member.client).collect();
     missing.retain(|client| !settings.clients.contains(client));

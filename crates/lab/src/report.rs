@@ -1,11 +1,15 @@
 //! From verdicts to lines: what a run's summary says before, without and after the play.
 
+use std::collections::BTreeMap;
+
 use events::Event;
+use metainfo::Info;
 use scenario::{ContentSource, Level, Member, Plan, Verdict};
 
 use crate::content::Content;
+use crate::log::Log;
 use crate::play::Settings;
-use crate::summary::{Billing, CheckLine, CheckResult, ContentLine, Outcome, Summary};
+use crate::summary::{Billing, CheckLine, CheckResult, ContentLine, Outcome, Summary, peer_lines, seeders_share};
 
 /// The members of the cast, as the table names them.
 pub(crate) fn billings(plan: &Plan) -> Vec<Billing> {
@@ -48,6 +52,26 @@ pub(crate) fn blank(plan: &Plan, settings: &Settings, started_at: String) -> Sum
         processes: Vec::new(),
         folder: None,
         kept: false,
+    }
+}
+
+/// What was shared, and who got how much of it from whom. `gone` is who ended before the end, and why.
+pub(crate) fn fill(summary: &mut Summary, plan: &Plan, info: &Info, log: &Log, gone: &BTreeMap<String, String>) {
+    summary.content = content_line(info);
+    summary.peers = peer_lines(&billings(plan), log.view(), log.received());
+    for peer in &mut summary.peers {
+        peer.gone = gone.get(&peer.name).cloned();
+    }
+    summary.seeders_share = seeders_share(&summary.peers);
+}
+
+fn content_line(info: &Info) -> ContentLine {
+    ContentLine {
+        name: info.name().to_owned(),
+        bytes: info.total_length(),
+        files: info.files().len(),
+        pieces: info.piece_count(),
+        info_hash: info.info_hash().to_string(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The torrent of a run: made from the content before it, compared with the disks after it. Both
 //! read a lot, so both happen beside the loop.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use metainfo::{Info, Metainfo};
 use scenario::{ContentSource, Plan};
+use sim::content::CONTENT_MAX;
 
 use crate::content::{Content, ContentError};
 use crate::folder::RunFolder;
@@ -21,6 +24,12 @@ pub enum TorrentError {
     Empty { path: String },
     #[error("the thread that made the content broke off")]
     Lost,
+    #[error("read {path}")]
+    Read { path: String, source: std::io::Error },
+    #[error(transparent)]
+    InMemory(#[from] sim::content::ContentError),
+    #[error(transparent)]
+    Changed(#[from] sim::OriginalError),
 }
 
 /// Makes the content, unless it was found, and a torrent of it that names no tracker yet.
@@ -31,7 +40,7 @@ pub(crate) async fn make(
     found: Option<Content>,
 ) -> Result<(Content, Metainfo), TorrentError> {
     let (source, seed, piece) = (plan.content.source.clone(), plan.seed, plan.content.piece);
-    let name = plan.content.name.clone().unwrap_or_else(|| default_name(scenario, &source));
+    let name = name(plan, scenario);
     let made_in = folder.content();
     let comment = plan.title.clone();
     let work = move || {
@@ -47,7 +56,7 @@ pub(crate) async fn make(
             builder.piece_length = u32::try_from(piece.0).unwrap_or(u32::MAX);
         }
         builder.comment = Some(comment);
-        builder.created_by = Some(concat!("Swarmlab ", env!("CARGO_PKG_VERSION")).to_owned());
+        builder.created_by = Some(CREATED_BY.to_owned());
         let metainfo = files.make(&builder, |_| {}).map_err(failed)?;
         if metainfo.info.piece_count() == 0 {
             return Err(TorrentError::Empty { path });
@@ -56,6 +65,57 @@ pub(crate) async fn make(
     };
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))
 }
+
+/// Makes or reads the content, all of it into memory, and a torrent of it that names no tracker yet. Made-up
+/// content never touches a disk.
+pub(crate) async fn make_in_memory(
+    plan: &Plan,
+    scenario: &str,
+    folder: &RunFolder,
+    found: Option<Content>,
+) -> Result<(Bytes, Metainfo), TorrentError> {
+    if found.is_some() {
+        let (content, metainfo) = make(plan, scenario, folder, found).await?;
+        let info = Arc::new(metainfo.info.clone());
+        let work = move || read_all(&info, &content.dir);
+        let bytes = tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))?;
+        return Ok((bytes, metainfo));
+    }
+    let (content, name, seed, comment) = (plan.content.clone(), name(plan, scenario), plan.seed, plan.title.clone());
+    let work = move || {
+        let (mut metainfo, bytes) = sim::content::make(&content, &name, seed)?;
+        metainfo.comment = Some(comment);
+        metainfo.created_by = Some(CREATED_BY.to_owned());
+        Ok((bytes, metainfo))
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))
+}
+
+/// The torrent's files in a row.
+fn read_all(info: &Info, dir: &Path) -> Result<Bytes, TorrentError> {
+    let total = info.total_length();
+    if total > CONTENT_MAX {
+        return Err(sim::content::ContentError::TooLarge(total).into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(total.0).unwrap_or_default());
+    for (i, file) in info.files().iter().enumerate() {
+        if file.pad {
+            bytes.resize(bytes.len() + usize::try_from(file.length).unwrap_or_default(), 0);
+            continue;
+        }
+        let path = info.disk_path(dir, i);
+        let read = std::fs::File::open(&path).and_then(|file| file.take(CONTENT_MAX.0).read_to_end(&mut bytes));
+        read.map_err(|source| TorrentError::Read { path: path.display().to_string(), source })?;
+    }
+    Ok(bytes.into())
+}
+
+/// What the torrent is called.
+fn name(plan: &Plan, scenario: &str) -> String {
+    plan.content.name.clone().unwrap_or_else(|| default_name(scenario, &plan.content.source))
+}
+
+const CREATED_BY: &str = concat!("Swarmlab ", env!("CARGO_PKG_VERSION"));
 
 /// True when all that the torrent describes lies in `dir`, byte for byte.
 pub(crate) async fn is_whole(info: &Arc<Info>, dir: &Path) -> bool {
@@ -69,5 +129,29 @@ fn default_name(scenario: &str, source: &ContentSource) -> String {
     match source {
         ContentSource::Tree { .. } => stem,
         _ => format!("{stem}.bin"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn content_made_in_memory_has_the_info_hash_of_content_made_on_disk() {
+        for content in ["{ size: 300 kB }", "{ tree: { files: 40, size: 300 kB }, piece: 32 KiB }"] {
+            let text = format!(
+                "scenario: 1\ntitle: T\ncontent: {content}\ncast: {{ s: {{ role: seed }}, a: {{ role: leech }} }}\ncheck: [{{ hash-ok: a }}]\n"
+            );
+            let plan = scenario::parse("t", &text).unwrap_or_else(|faults| panic!("{faults}"));
+            let dir = tempfile::tempdir().unwrap();
+            let folder = RunFolder::create(dir.path(), "t", SystemTime::now()).unwrap();
+            let (found, on_disk) = make(&plan, "t", &folder, None).await.unwrap();
+            let (made_up, in_memory) = make_in_memory(&plan, "t", &folder, None).await.unwrap();
+            assert_eq!(in_memory, on_disk, "{content}");
+            let (read, of_found) = make_in_memory(&plan, "t", &folder, Some(found)).await.unwrap();
+            assert!(read == made_up && of_found == on_disk, "{content}");
+        }
     }
 }

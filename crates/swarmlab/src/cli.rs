@@ -105,6 +105,21 @@ pub(crate) struct Run {
     /// How much the log tells: `block` tells of every block asked for, sent and received.
     #[arg(long, value_name = "DETAIL")]
     pub(crate) detail: Option<DetailArg>,
+    /// World sim only: how fast time passes: `1x` as on the wall, `10x`, or `max`.
+    #[arg(long, value_name = "SPEED", default_value = "max", value_parser = speed)]
+    pub(crate) speed: Speed,
+}
+
+/// How many times as fast as on the wall time passes; `None` is as fast as can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Speed(pub(crate) Option<u32>);
+
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed(None));
+    }
+    let times = text.strip_suffix('x').and_then(|times| times.parse().ok()).filter(|times| (1..=1_000).contains(times));
+    times.map(|times| Speed(Some(times))).ok_or_else(|| "write `1x`, `10x` (1,000x at most), or `max`".to_owned())
 }
 
 /// Reads scenario files and says what is wrong with them, without playing them.
@@ -157,6 +172,9 @@ pub(crate) struct Test {
     /// The seed of all chance, in place of each scenario's.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+    /// Where to play them. Each scenario's first world that is there by default.
+    #[arg(long, value_name = "WORLD")]
+    pub(crate) world: Option<String>,
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) runs: PathBuf,

@@ -29,6 +29,7 @@ pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
         keep: args.keep,
         program: own_program()?,
         clients: clients(),
+        speed: args.speed.0,
     };
     let style = match (args.json, args.quiet) {
         (true, _) => Style::Json,

@@ -72,7 +72,13 @@ async fn play_all(args: &cli::Test, items: Vec<Item>) -> anyhow::Result<Vec<Done
     let mut running = JoinSet::new();
     for (place, item) in items.into_iter().enumerate() {
         let (gate, interrupts) = (Rc::clone(&gate), interrupts.clone());
-        let play = Play { seed: args.seed, runs: args.runs.clone(), keep: args.keep, program: own_program()? };
+        let play = Play {
+            seed: args.seed,
+            world: args.world.clone(),
+            runs: args.runs.clone(),
+            keep: args.keep,
+            program: own_program()?,
+        };
         running.spawn_local(async move {
             let _turn = gate.acquire().await;
             (place, play.one(item, interrupts).await)
@@ -91,6 +97,7 @@ async fn play_all(args: &cli::Test, items: Vec<Item>) -> anyhow::Result<Vec<Done
 /// What all scenarios of one call have in common.
 struct Play {
     seed: Option<u64>,
+    world: Option<String>,
     runs: PathBuf,
     keep: bool,
     program: PathBuf,
@@ -109,7 +116,7 @@ impl Play {
         if plan.content.source == ContentSource::Given {
             plan.content.source = STAND_IN;
         }
-        let world = match world(&plan, None) {
+        let world = match world(&plan, self.world.as_deref()) {
             Ok(world) => world,
             Err(error) => return wrong(item.name, 2, format!("{error:#}")),
         };
@@ -122,6 +129,7 @@ impl Play {
             keep: self.keep,
             program: self.program,
             clients: clients(),
+            speed: None,
         };
         match lab::play(&plan, &settings, &mut (), interrupts).await {
             Ok(summary) => done(item.name, summary),

@@ -1,0 +1,52 @@
+//! The simulated world: whole swarms in virtual time, in one thread, without sockets, files, clock or
+//! ambient chance. It drives the very [`node`] and [`tracker`] that the real worlds run, so what a student
+//! sees is the protocol; and the same plan, seed and version give the same events, byte for byte.
+//!
+//! # What is where
+//! [`World`] is the engine: hosts on links in networks, and one queue of what is about to happen.
+//! [`Play`] plays a [`scenario::Plan`] in it. Hosts have [`Disk`]s in memory. Between networks
+//! stand [`Nat`]s and [`Firewall`]s; each packet that they stop, and each outside address that they give, is an
+//! [`Incident`] that names the rule.
+//!
+//! # The model
+//! - **A link** has a rate each way. Connections that share it take turns, a quantum of about thirty
+//!   milliseconds each, single packets first; a queue sized in time stands before the receiver's. What is not limited
+//!   is Ethernet of 1 Gbit/s.
+//! - **A line** from a network's border has delay, jitter and loss. Within a network a packet takes 100 µs.
+//! - **A connection** is an ordered pipe of bytes with a buffer and a window that grows and shrinks; a lost packet costs
+//!   a round trip; opening one costs a round trip and a half.
+//! - **A datagram** may be lost, late and overtaken.
+//! - **A disk** does one thing after the other, each with a seek and at a rate.
+//! - **Programs** take no time. So a swarm here has the speed of its links and disks, never that of a
+//!   processor.
+//!
+//! # What it leaves out
+//! Packets are not simulated one by one: cost grows with what is delivered, by quanta of up to 64 KiB. There is no
+//! retransmission byte by byte, no receiver's window, no traffic of acknowledgements; links between
+//! networks have no rate of their own; there is no IPv6 beside IPv4 on one host, no path MTU, no
+//! simultaneous open, no uTP yet. Milliseconds of a real network are not predicted; who finishes, in what
+//! order and why, is.
+
+pub mod content;
+mod disk;
+mod firewall;
+mod gear;
+mod host;
+mod link;
+mod nat;
+mod packet;
+mod pipe;
+mod play;
+mod queue;
+mod topology;
+mod world;
+
+pub use disk::{Disk, DiskFaults, DiskSpeed, Original, OriginalError};
+pub use firewall::{Firewall, FirewallRules};
+pub use gear::{Gear, Preset};
+pub use host::Access;
+pub use nat::{Behaviour, Dependence, Nat, PortChoice, Translated};
+pub use packet::{Incident, Packet, Protocol, Rule, Stage, What};
+pub use play::Play;
+pub use topology::{HostId, Line, NetId};
+pub use world::{Exposed, Exposure, PEER_PORT, TRACKER_PORT, World};

@@ -1,0 +1,432 @@
+//! Connections: opened by packets that cost a round trip, carried by two [pipes](crate::pipe), ended
+//! by whoever is done first.
+//!
+//! A SYN finds the listener or not; the answer comes back after a round trip, and half a one later the listener
+//! has a visitor. A SYN that is dropped or lost is sent again after 1, 2 and 4 seconds; after ten the dialler
+//! gives up. Packets that open connections do not wait in the queues of links.
+//!
+//! A program that closes sends what it wrote first, and then the end. The other side takes its
+//! end as the end of both directions, as our driver does: what is under way against it is lost. Where a
+//! network stops what a connection sends, it is tried again with growing patience, for two minutes.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use events::ClosedBy;
+use model::{BLOCK_SIZE, Time};
+use node::ConnId;
+
+use super::{Happening as WorldHappening, World};
+use crate::host::{Cargo, End, Stream};
+use crate::link::{Lane, Side, on_wire, packets, quantum};
+use crate::packet::{Packet, Protocol, Stage};
+use crate::pipe::Parcel;
+use crate::topology::HostId;
+
+/// Something that is due for one connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Happening {
+    /// The dialler knocks, for the so-manieth time.
+    Knock(u32),
+    /// Its knock is heard at a host, seen to come from and go to these addresses.
+    Heard { host: HostId, from: SocketAddr, to: SocketAddr },
+    /// The dialler is answered: with a welcome, or with a reset.
+    Answered { welcome: bool },
+    /// The listener has a visitor.
+    Visit,
+    /// The dialler waits no longer.
+    DialOver,
+    /// The side hears that bytes have arrived.
+    Acked(Side),
+    /// The side tries again what the network did not let through.
+    Again(Side),
+    /// The side closed, and waits no longer for what is queued to be fetched.
+    PatienceOver(Side),
+    /// The side learns that its bytes do not arrive.
+    GaveUp(Side),
+}
+
+/// As in the real driver: how long a connection may take to come up.
+const DIAL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// As in the real driver: how long a connection that we close may take to fetch what is queued for it.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// RFC 6298: the first wait for an answer; it doubles.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// After waits of 1, 2, 4, ... 64 seconds a sender gives up.
+const IN_VAIN_MAX: u32 = 7;
+
+impl World {
+    pub(super) fn tcp(&mut self, stream: u32, what: Happening) {
+        match what {
+            Happening::Knock(attempt) => self.knock(stream, attempt),
+            Happening::Heard { host, from, to } => self.heard(stream, host, from, to),
+            Happening::Answered { welcome } => self.answered(stream, welcome),
+            Happening::Visit => self.visit(stream),
+            Happening::DialOver => self.dial_over(stream, "timed out"),
+            Happening::Acked(side) => self.acked(stream, side),
+            Happening::Again(side) => self.again(stream, side),
+            Happening::PatienceOver(side) => self.patience_over(stream, side),
+            Happening::GaveUp(side) => self.gave_up(stream, side),
+        }
+    }
+
+    fn later(&mut self, at: Time, stream: u32, what: Happening) {
+        self.queue.push(at, WorldHappening::Tcp(stream, what));
+    }
+
+    // ---- coming up ----
+
+    pub(super) fn dial(&mut self, host: HostId, conn: ConnId, addr: SocketAddr) {
+        let stream = u32::try_from(self.streams.len()).expect("a run has fewer connections than that");
+        let seat = &mut self.hosts[host.0];
+        let local = SocketAddr::new(seat.listen.ip(), seat.next_passing_port());
+        let dialler = End { conn: Some(conn), ..End::new(host, local, addr) };
+        seat.connections.insert(conn, (stream, Side::Dialler));
+        self.streams.push(Some(Box::new(Stream { dialler, listener: None, is_up: false })));
+        self.later(self.now.after(DIAL_PATIENCE), stream, Happening::DialOver);
+        self.knock(stream, 0);
+    }
+
+    fn knock(&mut self, stream: u32, attempt: u32) {
+        let Some(Stream { dialler, is_up: false, .. }) = self.stream(stream) else { return };
+        let (from, to, host) = (dialler.local, dialler.remote, dialler.host);
+        let again = self.now.after(FIRST_WAIT * 2u32.saturating_pow(attempt));
+        match self.carry_one(host, from, to, Stage::Open) {
+            Ok((at, host, packet)) => {
+                self.later(at, stream, Happening::Heard { host, from: packet.from, to: packet.to });
+            }
+            Err(true) => self.later(self.now, stream, Happening::Answered { welcome: false }),
+            Err(false) => {}
+        }
+        // Whatever became of it: unless an answer comes first.
+        self.later(again, stream, Happening::Knock(attempt + 1));
+    }
+
+    /// One packet without bytes: when it gets where, and how it looks there. An error says whether it was
+    /// refused.
+    fn carry_one(
+        &mut self,
+        host: HostId,
+        from: SocketAddr,
+        to: SocketAddr,
+        stage: Stage,
+    ) -> Result<(Time, HostId, Packet), bool> {
+        let packet = Packet { protocol: Protocol::Tcp, from, to, stage };
+        let net = self.hosts[host.0].net;
+        let journey = self.topology.carry(self.now, net, packet, 1, &mut self.incidents);
+        self.trim_incidents();
+        match journey {
+            Ok(journey) if !journey.lost => Ok((self.now.after(journey.delay), journey.host, journey.packet)),
+            Ok(_) => Err(false),
+            Err(stopped) => Err(stopped.refused),
+        }
+    }
+
+    fn heard(&mut self, stream: u32, host: HostId, from: SocketAddr, to: SocketAddr) {
+        let seat = &mut self.hosts[host.0];
+        let welcome = seat.node().is_some() && seat.listen == to;
+        let Some(known) = self.stream(stream) else { return };
+        if known.is_up {
+            return;
+        }
+        if welcome {
+            known.listener.get_or_insert_with(|| End::new(host, to, from));
+        }
+        let stage = if welcome { Stage::Data } else { Stage::End };
+        if let Ok((at, _, _)) = self.carry_one(host, to, from, stage) {
+            self.later(at, stream, Happening::Answered { welcome });
+        }
+    }
+
+    fn answered(&mut self, stream: u32, welcome: bool) {
+        let now = self.now;
+        if !welcome {
+            return self.dial_over(stream, "connection refused");
+        }
+        let Some(known) = self.stream(stream).filter(|stream| !stream.is_up) else { return };
+        known.is_up = true;
+        let End { host, conn, local: from, remote: to, .. } = known.dialler;
+        // Lost, it is made up for by the first bytes, or sent again.
+        let visit = self.carry_one(host, from, to, Stage::Data).map_or(now.after(FIRST_WAIT), |(at, _, _)| at);
+        self.later(visit, stream, Happening::Visit);
+        if let Some(end) = self.end_of(stream, Side::Dialler) {
+            end.pipe.last_arrival = visit;
+        }
+        if let (Some(conn), Some(node)) = (conn, self.hosts[host.0].node()) {
+            node.handle_dialled(now, conn, Ok(()));
+            self.settle(host);
+        }
+    }
+
+    fn dial_over(&mut self, stream: u32, why: &str) {
+        let now = self.now;
+        let Some(Stream { dialler, is_up: false, .. }) = self.stream(stream) else { return };
+        let (host, conn) = (dialler.host, dialler.conn);
+        self.streams[stream as usize] = None;
+        let seat = &mut self.hosts[host.0];
+        if let Some(conn) = conn
+            && seat.connections.remove(&conn).is_some()
+            && let Some(node) = seat.node()
+        {
+            node.handle_dialled(now, conn, Err(why.to_owned()));
+            self.settle(host);
+        }
+    }
+
+    fn visit(&mut self, stream: u32) {
+        let now = self.now;
+        let Some(end) = self.end_of(stream, Side::Listener) else { return };
+        let (host, remote) = (end.host, end.remote);
+        let seat = &mut self.hosts[host.0];
+        let conn = seat.node().and_then(|node| node.handle_incoming(now, remote));
+        match conn {
+            Some(conn) => {
+                seat.connections.insert(conn, (stream, Side::Listener));
+                if let Some(end) = self.end_of(stream, Side::Listener) {
+                    end.conn = Some(conn);
+                }
+            }
+            None => self.abandon(stream, Side::Listener),
+        }
+        self.settle(host);
+    }
+
+    // ---- carrying bytes ----
+
+    pub(super) fn write(&mut self, host: HostId, conn: ConnId, bytes: Bytes) {
+        let seat = &mut self.hosts[host.0];
+        let Some(&(stream, side)) = seat.connections.get(&conn) else { return };
+        seat.written.push(conn);
+        if let Some(end) = self.end_of(stream, side) {
+            end.pipe.write(bytes);
+        }
+    }
+
+    /// Tells the program what the buffers took of what it wrote; true when there was something to tell.
+    pub(super) fn tell_what_was_taken(&mut self, host: HostId) -> bool {
+        let mut told = false;
+        let mut written = std::mem::take(&mut self.hosts[host.0].written);
+        for conn in written.drain(..) {
+            let Some(&(stream, side)) = self.hosts[host.0].connections.get(&conn) else { continue };
+            told |= self.take(stream, side);
+        }
+        self.hosts[host.0].written = written; // nothing was written meanwhile; its memory is used again
+        told
+    }
+
+    /// Lets the buffer take what it has room for; true when the program was told.
+    fn take(&mut self, stream: u32, side: Side) -> bool {
+        let now = self.now;
+        let Some(end) = self.end_of(stream, side) else { return false };
+        let (host, conn) = (end.host, end.conn);
+        let taken = end.pipe.take(now);
+        self.ready(stream, side);
+        match (conn, self.hosts[host.0].node()) {
+            (Some(conn), Some(node)) if taken > 0 => {
+                node.handle_sent(now, conn, taken);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Queues a connection for the link if it has something to send.
+    fn ready(&mut self, stream: u32, side: Side) {
+        let Some(end) = self.end_of(stream, side) else { return };
+        let (host, pipe) = (end.host, &mut end.pipe);
+        if !pipe.waits && pipe.has_something() {
+            pipe.waits = true;
+            let waiting = pipe.waiting();
+            self.hosts[host.0].up.wait(Lane::Stream(stream, side), waiting);
+        }
+        self.watch(stream, side);
+    }
+
+    /// Looks out for the acknowledgement that a blocked sender waits for.
+    fn watch(&mut self, stream: u32, side: Side) {
+        if let Some(at) = self.end_of(stream, side).and_then(|end| end.pipe.watch()) {
+            self.later(at, stream, Happening::Acked(side));
+        }
+    }
+
+    pub(super) fn send_parcel(&mut self, host: HostId, stream: u32, side: Side) {
+        let now = self.now;
+        let Some(other) = self.end_of(stream, side.other()).map(|end| end.host) else { return };
+        let rate = self.hosts[host.0].up.wire.rate().min(self.hosts[other.0].down.wire.rate());
+        let net = self.hosts[host.0].net;
+        let stream_itself = self.streams[stream as usize].as_deref_mut();
+        let Some(end) = stream_itself.and_then(|stream| stream.end(side)) else { return };
+        end.pipe.waits = false;
+        let mut parcel = end.pipe.cut(now, quantum(rate));
+        if parcel.length == 0 && !parcel.is_last {
+            return self.ready(stream, side);
+        }
+        let stage = if parcel.is_last { Stage::End } else { Stage::Data };
+        let packet = Packet { protocol: Protocol::Tcp, from: end.local, to: end.remote, stage };
+        let journey = self.topology.carry(now, net, packet, packets(parcel.length), &mut self.incidents);
+        let Some(journey) = journey.ok().filter(|journey| journey.host == other) else {
+            return self.try_again(stream, side, parcel);
+        };
+        end.pipe.in_vain = 0;
+        let sent = self.hosts[host.0].up.wire.carry(now, on_wire(parcel.length));
+        let delay = journey.delay;
+        let mut arrival = sent.after(delay);
+        if journey.lost {
+            parcel.marked = true;
+            arrival = arrival.after(2 * delay);
+        }
+        end.pipe.last_arrival = end.pipe.last_arrival.max(arrival);
+        let cargo = Box::new(Cargo::Parcel { parcel, delay });
+        self.queue.push(end.pipe.last_arrival, WorldHappening::Arrive(other, Lane::Stream(stream, side), cargo));
+        self.ready(stream, side);
+    }
+
+    /// The network did not let it through.
+    fn try_again(&mut self, stream: u32, side: Side, parcel: Parcel) {
+        let now = self.now;
+        self.trim_incidents();
+        let Some(end) = self.end_of(stream, side) else { return };
+        end.pipe.put_back(parcel);
+        end.pipe.waits = true;
+        let wait = FIRST_WAIT * 2u32.pow(end.pipe.in_vain.min(IN_VAIN_MAX));
+        end.pipe.in_vain += 1;
+        let what = if end.pipe.in_vain > IN_VAIN_MAX { Happening::GaveUp(side) } else { Happening::Again(side) };
+        self.later(now.after(wait), stream, what);
+    }
+
+    fn again(&mut self, stream: u32, side: Side) {
+        let Some(end) = self.end_of(stream, side) else { return };
+        let host = end.host;
+        end.pipe.waits = false;
+        self.ready(stream, side);
+        self.pump(host);
+    }
+
+    fn acked(&mut self, stream: u32, side: Side) {
+        let Some(end) = self.end_of(stream, side) else { return };
+        let host = end.host;
+        end.pipe.looked();
+        if self.take(stream, side) {
+            self.settle(host);
+        } else {
+            self.pump(host);
+        }
+    }
+
+    /// What `side` sent is through at the other end.
+    pub(super) fn deliver(&mut self, stream: u32, side: Side, parcel: &Parcel, delay: Duration) {
+        let now = self.now;
+        let Some(sender) = self.end_of(stream, side) else { return };
+        sender.pipe.arrived(now.after(delay), parcel);
+        self.watch(stream, side);
+        let Some(end) = self.end_of(stream, side.other()) else { return };
+        if end.is_dead {
+            return self.over(stream, side, ClosedBy::Network, "connection reset");
+        }
+        let (host, conn) = (end.host, end.conn);
+        if let Some(conn) = conn {
+            let mut inbox = std::mem::take(&mut end.inbox);
+            make_room(&mut inbox, parcel.length as usize);
+            parcel.bytes.iter().for_each(|bytes| inbox.extend_from_slice(bytes));
+            if let Some(node) = self.hosts[host.0].node() {
+                node.handle_received(now, conn, &mut inbox);
+            }
+            if let Some(end) = self.end_of(stream, side.other()) {
+                // What is used up gives its memory back: most connections wait most of the time.
+                end.inbox = if inbox.is_empty() { BytesMut::new() } else { inbox };
+            }
+            self.settle(host);
+        }
+        if parcel.is_last {
+            self.over(stream, side.other(), ClosedBy::Them, "closed by the other side");
+        }
+    }
+
+    // ---- ending ----
+
+    /// The program is done with it: what it wrote still goes.
+    pub(super) fn close(&mut self, host: HostId, conn: ConnId) {
+        let Some((stream, side)) = self.hosts[host.0].connections.remove(&conn) else { return };
+        let Some(known) = self.stream(stream) else { return };
+        if !known.is_up {
+            self.streams[stream as usize] = None;
+            return;
+        }
+        if let Some(end) = known.end(side) {
+            end.conn = None;
+            end.inbox.clear();
+            end.pipe.end();
+        }
+        self.later(self.now.after(CLOSING_PATIENCE), stream, Happening::PatienceOver(side));
+        self.take(stream, side);
+    }
+
+    /// The program is gone: what the buffer has not taken is lost.
+    pub(super) fn abandon(&mut self, stream: u32, side: Side) {
+        let Some(known) = self.stream(stream) else { return };
+        if !known.is_up {
+            self.streams[stream as usize] = None;
+            return;
+        }
+        let Some(end) = known.end(side) else { return };
+        let host = end.host;
+        end.conn = None;
+        end.inbox.clear();
+        end.pipe.end_now();
+        self.ready(stream, side);
+        self.pump(host);
+    }
+
+    fn patience_over(&mut self, stream: u32, side: Side) {
+        if self.end_of(stream, side).is_some() {
+            self.abandon(stream, side);
+        }
+    }
+
+    fn gave_up(&mut self, stream: u32, side: Side) {
+        if let Some(end) = self.end_of(stream, side) {
+            end.is_dead = true;
+        }
+        self.over(stream, side, ClosedBy::Network, "timed out");
+    }
+
+    /// The connection is no more; the program at `side` is told if it still had it.
+    fn over(&mut self, stream: u32, side: Side, by: ClosedBy, why: &str) {
+        let now = self.now;
+        let Some(end) = self.end_of(stream, side) else { return };
+        let (host, conn) = (end.host, end.conn);
+        // The other end may not know yet: what it sends is answered with a reset.
+        if let Some(other) = self.end_of(stream, side.other())
+            && other.conn.is_some()
+        {
+            if let Some(end) = self.end_of(stream, side) {
+                end.conn = None;
+            }
+        } else {
+            self.streams[stream as usize] = None;
+        }
+        let seat = &mut self.hosts[host.0];
+        if let Some(conn) = conn
+            && seat.connections.remove(&conn).is_some()
+            && let Some(node) = seat.node()
+        {
+            node.handle_closed(now, conn, by, why);
+            self.settle(host);
+        }
+    }
+}
+
+/// Room for what came; with the beginning of a message there already, room for a whole block.
+fn make_room(inbox: &mut BytesMut, length: usize) {
+    if inbox.capacity() - inbox.len() < length {
+        let rest_of_a_message = if inbox.is_empty() { 0 } else { MESSAGE.saturating_sub(inbox.len()) };
+        inbox.reserve(length.max(rest_of_a_message));
+    }
+}
+
+/// A block with its header, and a little of what follows.
+const MESSAGE: usize = BLOCK_SIZE as usize + 64;
