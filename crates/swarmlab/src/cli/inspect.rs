@@ -15,8 +15,12 @@ Examples:
   swarmlab inspect --connection 1 --json | jq '.streams[].spans[].name'
 
 `swarmlab run` records the first 2 KiB of each direction of our own clients' connections, and the
-keys of encrypted ones: everybody's keys are everybody's here. `swarmlab peer` does with
---wire-record and --keylog.")]
+keys of encrypted ones: everybody's keys are everybody's here. A peer of your own does with two
+flags; give its files the places that a run's have:
+  mkdir -p my/wire my/keys
+  swarmlab peer x.torrent --name me --json --wire-record my/wire/me.jsonl \\
+      --keylog my/keys/me.jsonl > my/events.jsonl
+  swarmlab inspect my")]
 pub(crate) struct Inspect {
     /// The folder of a run.
     #[arg(value_name = "RUN", default_value = "runs/latest")]
