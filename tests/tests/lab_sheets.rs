@@ -30,6 +30,11 @@ fn lab_3_who_gets_served_does_what_it_says() {
 }
 
 #[test]
+fn lab_4_what_encryption_hides_does_what_it_says() {
+    play("04-encryption.md");
+}
+
+#[test]
 fn every_sheet_is_played() {
     let labs = labs();
     let sheets = std::fs::read_dir(&labs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -12,14 +12,22 @@ use serde_json::{Value, json};
 
 /// One seeder to one leecher over loopback, for each client that is there.
 pub(crate) fn peer(args: &[&str]) -> Result<()> {
-    let Options { mib, runs } = Options::read(args)?;
-    let bench = Bench::prepare(mib)?;
-    println!("one seeder to one leecher, {mib} MiB in 1 MiB pieces, loopback, files in {}", bench.folder.display());
+    let Options { mib, runs, encryption } = Options::read(args)?;
+    let bench = Bench::prepare(mib, encryption)?;
+    let folder = bench.folder.display();
+    println!(
+        "one seeder to one leecher, {mib} MiB in 1 MiB pieces, {}, loopback, files in {folder}",
+        encryption.name()
+    );
     println!(
         "{:<24} {:>8} {:>8} {:>10} {:>10} {:>9} {:>9}",
         "client", "wall s", "MB/s", "seed cpu s", "leech cpu", "cpu/GiB", "peak MiB"
     );
     for client in Client::ALL {
+        if encryption == Encryption::Rc4 && matches!(client, Client::Rqbit) {
+            println!("{:<24} skipped: it does not speak the encryption", client.name());
+            continue;
+        }
         let mut results = Vec::new();
         for run in 0..runs {
             match bench.measure(client, run) {
@@ -38,19 +46,49 @@ pub(crate) fn peer(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// How fast encryption itself is: the keystream, and whole handshakes.
+pub(crate) fn mse() -> Result<()> {
+    let status = Command::new(env!("CARGO"))
+        .args(["run", "--release", "--package", "swarmlab-wire", "--example", "mse_speed"])
+        .status()?;
+    ensure!(status.success(), "failed to measure");
+    Ok(())
+}
+
 struct Options {
     mib: u64,
     runs: u32,
+    encryption: Encryption,
+}
+
+/// What the bytes cross in, for all clients.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Encryption {
+    Plaintext,
+    Rc4,
+}
+
+impl Encryption {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Rc4 => "rc4",
+        }
+    }
 }
 
 impl Options {
     fn read(args: &[&str]) -> Result<Self> {
-        let mut options = Self { mib: 1024, runs: 3 };
+        let mut options = Self { mib: 1024, runs: 3, encryption: Encryption::Plaintext };
         for pair in args.chunks(2) {
             match pair {
                 ["--size", value] => options.mib = value.parse().context("--size wants a number of MiB")?,
                 ["--runs", value] => options.runs = value.parse().context("--runs wants a number")?,
-                _ => bail!("unknown option {:?}: --size MiB and --runs N are known", pair[0]),
+                ["--encryption", "plaintext"] => options.encryption = Encryption::Plaintext,
+                ["--encryption", "rc4"] => options.encryption = Encryption::Rc4,
+                _ => bail!(
+                    "unknown: {pair:?}; --size MiB, --runs N, --encryption plaintext and --encryption rc4 are known"
+                ),
             }
         }
         ensure!(options.mib > 0 && options.runs > 0, "--size and --runs want at least 1");
@@ -105,10 +143,11 @@ struct Bench {
     folder: PathBuf,
     swarmlab: PathBuf,
     torrent: PathBuf,
+    encryption: Encryption,
 }
 
 impl Bench {
-    fn prepare(mib: u64) -> Result<Self> {
+    fn prepare(mib: u64, encryption: Encryption) -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no repository around xtask")?;
         let status = Command::new(env!("CARGO"))
             .args(["build", "--release", "--package", "swarmlab", "--bin", "swarmlab"])
@@ -120,7 +159,8 @@ impl Bench {
         let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let folder = base.join(format!("swarmlab-bench-{}", std::process::id()));
         fs::create_dir_all(folder.join("seed"))?;
-        let bench = Self { torrent: folder.join("bench.torrent"), swarmlab: target.join("release/swarmlab"), folder };
+        let (torrent, swarmlab) = (folder.join("bench.torrent"), target.join("release/swarmlab"));
+        let bench = Self { folder, swarmlab, torrent, encryption };
         bench.make_content(mib)?;
         Ok(bench)
     }
@@ -173,12 +213,15 @@ impl Bench {
                 let verb = if matches!(client, Client::Rqbit) { "rqbit" } else { "peer" };
                 let mut command = Command::new(&self.swarmlab);
                 command.args([verb, "--control", "--name", name, "--listen", &listen]);
+                if self.encryption == Encryption::Rc4 {
+                    command.args(["--encryption", "required", "--encryption-methods", "rc4"]);
+                }
                 command
             }
             Client::Libtorrent => {
                 let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bench_libtorrent.py");
                 let mut command = Command::new("/usr/bin/python3");
-                command.arg(script).arg(format!("127.0.0.{host}"));
+                command.arg(script).arg(format!("127.0.0.{host}")).arg(self.encryption.name());
                 command
             }
         };

@@ -1,7 +1,7 @@
 """libtorrent under the same control lines as our peer, for `cargo xtask bench peer`.
 
 Reads {"do":"join",...} and {"do":"add-peer",...} on standard input, prints {"ev":...} lines. Default
-settings, except that nothing may leave the machine.
+settings, except that nothing may leave the machine, and that all is RC4 or all plaintext.
 """
 import json
 import sys
@@ -11,6 +11,7 @@ import time
 import libtorrent as lt
 
 address = sys.argv[1]
+encryption = sys.argv[2]
 session = lt.session({
     "listen_interfaces": address + ":0",
     "outgoing_interfaces": address,
@@ -21,6 +22,11 @@ session = lt.session({
     "enable_outgoing_utp": False,
     "enable_incoming_utp": False,
     "allow_multiple_connections_per_ip": True,
+    # Policy 0 is forced, 2 disabled; level 2 is RC4, 1 plaintext.
+    "in_enc_policy": 0 if encryption == "rc4" else 2,
+    "out_enc_policy": 0 if encryption == "rc4" else 2,
+    "allowed_enc_level": 2 if encryption == "rc4" else 1,
+    "prefer_rc4": encryption == "rc4",
     "alert_mask": lt.alert.category_t.all_categories & 0,
 })
 handle = None

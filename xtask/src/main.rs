@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 
 mod bench;
+mod bench_share;
 mod tidy;
 
 const USAGE: &str = "\
@@ -13,11 +14,15 @@ Usage: cargo xtask COMMAND
 
   tidy        crate directions, no clock, socket or hash order in the core, equal clippy files
   check       formatting, clippy, tidy, the core built for wasm32, all of it checked for Windows and macOS
-  bench peer  one seeder to one leecher over loopback, beside other clients [--size MiB] [--runs N]
+  bench peer  one seeder to one leecher over loopback, beside other clients
+              [--size MiB] [--runs N] [--encryption plaintext|rc4]
+  bench share a folder packed, hashed and unpacked, beside 7-Zip and transmission-create [--size MiB]
+  bench mse   encryption itself: the keystream, and whole handshakes a second
 
 Examples:
   cargo xtask tidy
   cargo xtask bench peer --size 1024 --runs 3
+  cargo xtask bench peer --encryption rc4
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +32,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["check"] => check(),
         ["bench", "peer", rest @ ..] => bench::peer(rest),
+        ["bench", "share", rest @ ..] => bench_share::share(rest),
+        ["bench", "mse"] => bench::mse(),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

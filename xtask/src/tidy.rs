@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 /// The crates that decide, L0 to L2, and the world that is held to the same rules.
-pub(crate) const CORE: &[&str] = &["model", "events", "metainfo", "wire", "tracker", "swarm", "node", "sim"];
+pub(crate) const CORE: &[&str] = &["model", "events", "metainfo", "wire", "isp", "tracker", "swarm", "node", "sim"];
 
 /// What a crate may depend on, itself left out. Dev-dependencies are free.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -19,14 +19,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("events", &["model"]),
     ("metainfo", &["model"]),
     ("wire", &["model"]),
+    ("isp", &["model", "events"]),
     ("tracker", &["model", "events"]),
     ("swarm", &["model", "events", "metainfo", "wire"]),
-    ("node", &["model", "events", "metainfo", "wire", "tracker", "swarm"]),
+    ("node", &["model", "events", "metainfo", "wire", "isp", "tracker", "swarm"]),
     ("scenario", &["model", "events", "metainfo"]),
     ("sim", &["model", "events", "metainfo", "tracker", "node", "scenario"]),
     ("net", &["model", "events", "metainfo", "tracker", "node"]),
     ("rqbit", &["model", "events", "metainfo", "tracker", "net"]),
     ("lab", &["model", "events", "metainfo", "net", "scenario", "sim"]),
+    ("share", &["model", "events", "metainfo", "net"]),
+    ("report", &["model", "events", "wire", "isp"]),
     ("testkit", &["model", "events", "metainfo", "wire", "tracker", "node"]),
 ];
 

@@ -17,6 +17,7 @@ pub enum Family {
     Life,
     Discovery,
     Connection,
+    Encryption,
     Handshake,
     Choking,
     Picking,
@@ -138,6 +139,37 @@ events! {
     Rejected = "rejected" in Connection { conn: u64, remote: Remote, why: String }
     /// The connection ended: by whom, and why.
     Closed = "closed" in Connection { conn: u64, remote: Remote, by: ClosedBy, why: String }
+
+    // ---- encryption ----
+    /// Our Diffie-Hellman public key is out: 96 bytes that look like noise, and behind them `padding`
+    /// bytes that are noise (MSE, step 1 or 2).
+    KeySent = "key-sent" in Encryption { conn: u64, remote: Remote, padding: u16 }
+    /// Their public key is here: both sides can compute the secret they share. Where their padding
+    /// ends is not known yet.
+    KeyReceived = "key-received" in Encryption { conn: u64, remote: Remote }
+    /// The end of their `padding` bytes was found: by the hash of the secret when they dialled, by the
+    /// encrypted verification constant (VC) when we did.
+    Synchronised = "synchronised" in Encryption { conn: u64, remote: Remote, padding: u16 }
+    /// The hash of the torrent they want and of the secret matches one of ours (SKEY): only who knows the
+    /// info-hash can say it.
+    SkeyMatched = "skey-matched" in Encryption { conn: u64, remote: Remote, info_hash: InfoHash }
+    /// The side that dialled offers what the rest of the connection may be encrypted with
+    /// (crypto_provide), and `padding` bytes more.
+    EncryptionOffered = "encryption-offered" in Encryption { conn: u64, remote: Remote, by: Side, methods: Vec<String>, padding: u16 }
+    /// The side that was dialled selects one of the methods (crypto_select), and `padding` bytes more.
+    EncryptionSelected = "encryption-selected" in Encryption { conn: u64, remote: Remote, by: Side, method: String, padding: u16 }
+    /// No encrypted connection came of it, and why. The connection ends.
+    EncryptionFailed = "encryption-failed" in Encryption { conn: u64, remote: Remote, why: String }
+    /// The encrypted try came to nothing, for whatever reason: the address is dialled again, in plaintext.
+    EncryptionFellBack = "encryption-fell-back" in Encryption { conn: u64, remote: Remote, why: String }
+    /// The 68 bytes of a handshake (BEP 3) crossed in the clear, `direction` in or out of here: whoever is on
+    /// the path has read the info-hash and the peer id.
+    PlaintextHandshake = "plaintext-handshake" in Encryption { conn: u64, remote: Remote, direction: Direction }
+    /// Both handshakes are through: what all the rest of the connection crosses in.
+    CipherSettled = "cipher-settled" in Encryption { conn: u64, remote: Remote, cipher: Cipher }
+    /// What a provider that compares the first bytes of the flow with known signatures takes it for,
+    /// and by which rule. Computed by the same function that judges wire records; needs them switched on.
+    FlowClassified = "flow-classified" in Encryption { conn: u64, remote: Remote, class: FlowClass, rule: String }
 
     // ---- handshake ----
     /// Our 68 bytes are out (BEP 3). `reserved` names the bits we set.
@@ -280,6 +312,39 @@ pub enum ClosedBy {
     Network,
 }
 
+/// Which side of a connection did something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    Us,
+    Them,
+}
+
+/// What the payload of a connection crosses in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cipher {
+    /// In the clear from the first byte.
+    Plaintext,
+    /// Everything is encrypted with RC4 (MSE).
+    Rc4,
+    /// The encrypted handshake only (MSE): all that follows is in the clear.
+    PlaintextAfterHandshake,
+}
+
+/// What an onlooker who knows signatures takes a flow for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowClass {
+    /// The handshake of BEP 3 stands there.
+    PlaintextBittorrent,
+    /// No signature fits, and the bytes look like noise.
+    ObfuscatedUnknown,
+    Http,
+    /// Something else with a shape of its own (TLS, SSH), or too little to tell.
+    Other,
+}
+
 /// Which of the upload slots a peer got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -324,6 +389,17 @@ macro_rules! one_remote {
             | Event::Connected { remote: $remote, .. }
             | Event::Rejected { remote: $remote, .. }
             | Event::Closed { remote: $remote, .. }
+            | Event::KeySent { remote: $remote, .. }
+            | Event::KeyReceived { remote: $remote, .. }
+            | Event::Synchronised { remote: $remote, .. }
+            | Event::SkeyMatched { remote: $remote, .. }
+            | Event::EncryptionOffered { remote: $remote, .. }
+            | Event::EncryptionSelected { remote: $remote, .. }
+            | Event::EncryptionFailed { remote: $remote, .. }
+            | Event::EncryptionFellBack { remote: $remote, .. }
+            | Event::PlaintextHandshake { remote: $remote, .. }
+            | Event::CipherSettled { remote: $remote, .. }
+            | Event::FlowClassified { remote: $remote, .. }
             | Event::HandshakeSent { remote: $remote, .. }
             | Event::HandshakeReceived { remote: $remote, .. }
             | Event::ExtensionsReceived { remote: $remote, .. }
@@ -355,6 +431,33 @@ macro_rules! one_remote {
             | Event::TrackerRefused { remote: $remote, .. }
             | Event::TrackerExpired { remote: $remote, .. }
     };
+}
+
+impl Cipher {
+    pub const ALL: [Self; 3] = [Self::Plaintext, Self::Rc4, Self::PlaintextAfterHandshake];
+
+    /// The name in events and scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Rc4 => "rc4",
+            Self::PlaintextAfterHandshake => "plaintext-after-handshake",
+        }
+    }
+}
+
+impl FlowClass {
+    pub const ALL: [Self; 4] = [Self::PlaintextBittorrent, Self::ObfuscatedUnknown, Self::Http, Self::Other];
+
+    /// The name in events and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PlaintextBittorrent => "plaintext-bittorrent",
+            Self::ObfuscatedUnknown => "obfuscated-unknown",
+            Self::Http => "http",
+            Self::Other => "other",
+        }
+    }
 }
 
 impl Event {

@@ -16,11 +16,18 @@
 mod control;
 mod kinds;
 mod names;
+mod observers;
 mod record;
 mod view;
+mod wire_record;
 
 pub use control::Control;
-pub use kinds::{ClosedBy, Detail, Direction, Event, Family, KINDS, Kind, Provenance, Source, Strategy, UnchokeSlot};
+pub use kinds::{
+    Cipher, ClosedBy, Detail, Direction, Event, Family, FlowClass, KINDS, Kind, Provenance, Side, Source, Strategy,
+    UnchokeSlot,
+};
 pub use names::Names;
+pub use observers::{Degree, Item, Learned, Observer, Observers};
 pub use record::{ReadError, Record, Remote, read};
 pub use view::{PeerView, SwarmView};
+pub use wire_record::{Chunk, LabKey, WireLine, read_keys, read_wire};

@@ -63,11 +63,11 @@ impl FromStr for Record {
     }
 }
 
-fn write_seconds<S: Serializer>(time: &Time, s: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn write_seconds<S: Serializer>(time: &Time, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_f64(time.as_micros() as f64 / 1e6)
 }
 
-fn read_seconds<'de, D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
+pub(crate) fn read_seconds<'de, D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
     let seconds = f64::deserialize(d)?;
     if !(0.0..=9e9).contains(&seconds) {
         return Err(serde::de::Error::custom(format!("t is {seconds}: seconds since the run's start are wanted")));

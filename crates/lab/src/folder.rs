@@ -6,6 +6,8 @@
 //!   events.jsonl   everything that happened, one event a line
 //!   summary.json   verdicts, who finished when, from whom each got how much
 //!   logs/          one file a program: what it said on standard error
+//!   wire/          one file a peer: the first bytes of its connections, as they were on the wire
+//!   keys/          one file a peer: what opens the encrypted ones
 //!   content.torrent  what the peers were given
 //!   content/       what was shared, when the lab made it
 //!   peers/         one folder a leecher: what it fetched
@@ -44,7 +46,7 @@ impl RunFolder {
         let runs = &std::path::absolute(runs).map_err(|source| failed(runs, source))?;
         let path = create_first_free(runs, &name).map_err(|source| failed(&runs.join(&name), source))?;
         let folder = Self { path };
-        for part in [folder.logs(), folder.peers()] {
+        for part in [folder.logs(), folder.peers(), folder.path.join(WIRE), folder.path.join(KEYS)] {
             std::fs::create_dir(&part).map_err(|source| failed(&part, source))?;
         }
         // A convenience: a file system without links must not stop a run.
@@ -81,6 +83,16 @@ impl RunFolder {
         self.logs().join(format!("{member}.log"))
     }
 
+    /// Where a member records its wire; `life` counts its starts from 0.
+    pub fn wire(&self, member: &str, life: u32) -> PathBuf {
+        self.path.join(WIRE).join(file_of(member, life))
+    }
+
+    /// Where a member logs its keys.
+    pub fn keys(&self, member: &str, life: u32) -> PathBuf {
+        self.path.join(KEYS).join(file_of(member, life))
+    }
+
     pub fn content(&self) -> PathBuf {
         self.path.join("content")
     }
@@ -111,6 +123,17 @@ impl RunFolder {
             }
         }
         Ok(())
+    }
+}
+
+const WIRE: &str = "wire";
+const KEYS: &str = "keys";
+
+/// `alice.jsonl`; `alice~2.jsonl` for its second life, whose connections are counted anew.
+fn file_of(member: &str, life: u32) -> String {
+    match life {
+        0 => format!("{member}.jsonl"),
+        life => format!("{member}~{}.jsonl", life + 1),
     }
 }
 

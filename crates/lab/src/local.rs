@@ -134,6 +134,13 @@ impl Local {
             args.extend(rate.iter().flat_map(|rate| [flag.into(), format!("{} B/s", rate.0).into()]));
         }
         args.extend(member.slots.iter().flat_map(|slots| ["--slots".into(), slots.to_string().into()]));
+        if member.client == Client::Swarmlab {
+            let methods: Vec<&str> = member.encryption_methods.iter().map(|method| method.name()).collect();
+            args.extend(["--encryption".into(), member.encryption.name().into()]);
+            args.extend(["--encryption-methods".into(), methods.join(",").into()]);
+            args.extend(["--wire-record".into(), self.folder.wire(name, life).into()]);
+            args.extend(["--keylog".into(), self.folder.keys(name, life).into()]);
+        }
         // A stock client may look its torrent up first, and that may take as long as it likes.
         let says_joined = member.client == Client::Swarmlab;
         Some(Start { launch: self.launch(name, args), orders: vec![self.join(member)], says_joined })

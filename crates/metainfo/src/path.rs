@@ -110,8 +110,9 @@ impl RelativePath {
     }
 
     /// What every disk that knows no case, and every Windows, would take for the same path.
-    /// NUL stands between the names, so that a folder sorts right before what is in it.
-    pub(crate) fn sameness_key(&self) -> String {
+    /// NUL stands between the names, so that a folder sorts right before what is in it. For
+    /// comparing only: it is no path.
+    pub fn sameness_key(&self) -> String {
         let mut key = String::with_capacity(self.0.len());
         for name in self.components() {
             if !key.is_empty() {

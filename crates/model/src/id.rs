@@ -57,7 +57,9 @@ impl PeerId {
     /// ```
     pub fn client(&self) -> String {
         let id = &self.0;
-        if id[0] == b'-' && id[7] == b'-' && id[3..7].iter().all(u8::is_ascii_alphanumeric) {
+        let names_a_client =
+            id[1..3].iter().all(u8::is_ascii_graphic) && id[3..7].iter().all(u8::is_ascii_alphanumeric);
+        if id[0] == b'-' && id[7] == b'-' && names_a_client {
             let digits: Vec<String> = id[3..7].iter().map(|&c| version_digit(c)).collect();
             let code = String::from_utf8_lossy(&id[1..3]).into_owned();
             let name =
@@ -238,5 +240,6 @@ mod tests {
         assert_eq!(PeerId(*b"-lt0D80-abcdefghijkl").client(), "rtorrent 0.13.8.0");
         assert_eq!(PeerId(*b"A2-1-36-0-abcdefghij").client(), "aria2 1.36.0");
         assert_eq!(PeerId([0; 20]).client(), "unknown (........)");
+        assert_eq!(PeerId(*b"-\x1b[2000-aaaaaaaaaaaa").client(), "unknown (-.[2000-)", "it must not steer a terminal");
     }
 }

@@ -290,10 +290,10 @@ impl WorkerTask {
         }
     }
 
-    fn read_range(&mut self, storage: &Storage, range: Block) -> Result<Bytes, DiskError> {
+    fn read_range(&mut self, storage: &Storage, range: Block) -> Result<BytesMut, DiskError> {
         let mut buf = BytesMut::zeroed(range.length as usize);
         storage.read(&mut self.handles, range.piece, range.offset, &mut buf)?;
-        Ok(buf.freeze())
+        Ok(buf)
     }
 }
 
@@ -385,7 +385,7 @@ mod tests {
         let mut pool = pool(&sample, dir.path());
         for n in 0..sample.info.piece_count() {
             for block in sample.info.blocks(PieceIndex(n)) {
-                pool.push(KEY, DiskOp::Write { block, data: bytes_of(&sample, block) });
+                pool.push(KEY, DiskOp::Write { block, data: bytes_of(&sample, block).freeze() });
             }
         }
         assert_eq!(pool.write_backlog(), 600_000);
@@ -459,9 +459,9 @@ mod tests {
         pool
     }
 
-    fn bytes_of(sample: &Sample, block: Block) -> Bytes {
+    fn bytes_of(sample: &Sample, block: Block) -> BytesMut {
         let start = block.offset.0 as usize;
-        Bytes::copy_from_slice(&sample.piece(block.piece)[start..start + block.length as usize])
+        BytesMut::from(&sample.piece(block.piece)[start..start + block.length as usize])
     }
 
     /// Hands over what was pushed and waits for so many results.

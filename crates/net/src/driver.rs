@@ -8,7 +8,7 @@
 //! source has a bound, so that none starves the others; after a few busy rounds the system is asked
 //! for news. A round in which nothing happened has left a waker with every source: the task sleeps.
 //!
-//! Left out: encryption and proxies (later), and any decision. That is the node's part.
+//! Left out: proxies (later), and any decision. That is the node's part, encryption with it.
 
 mod alarm;
 mod buffers;
@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::command::{EventSink, PeerCommand};
 use crate::disk::DiskPool;
 use crate::fence::Fence;
+use crate::glass::{GlassFiles, GlassWriter};
 use crate::sockets::{ListenError, in_plain_words, source_for};
 use crate::storage::Storage;
 use alarm::Alarm;
@@ -61,6 +62,8 @@ pub struct DriverConfig {
     pub clock: Clock,
     /// Threads for disks and hashing; at least one.
     pub disk_threads: usize,
+    /// Where what is on the wire is recorded, if anywhere.
+    pub glass: GlassFiles,
 }
 
 /// Why a peer could not start. Fits after "failed to ".
@@ -75,6 +78,9 @@ pub enum DriverError {
     /// No thread for disks.
     #[error("start a thread for disks: {0}")]
     Threads(io::Error),
+    /// A wire record or a key log can't be written.
+    #[error("open {path} for writing: {source}", path = .path.display())]
+    Glass { path: PathBuf, source: io::Error },
 }
 
 /// A node and the part of the world it uses.
@@ -88,6 +94,7 @@ pub struct Driver {
     errands: Errands,
     links: Links,
     disk: DiskPool,
+    glass: Option<GlassWriter>,
     /// Results of the disk on their way to the node; kept for its memory.
     disk_done: Vec<(TorrentKey, DiskDone)>,
     torrents: BTreeMap<TorrentKey, PathBuf>,
@@ -115,8 +122,11 @@ impl Driver {
         let doors = Doors::open(&config.listen)?;
         let datagrams = Datagrams::new(doors.addrs());
         let disk = DiskPool::start(config.disk_threads).map_err(DriverError::Threads)?;
+        let glass = GlassWriter::start(&config.glass);
+        let glass = glass.map_err(|(path, source)| DriverError::Glass { path, source })?;
+        let settings = NodeConfig { glass: config.glass.wanted(), ..config.node };
         let mut driver = Self {
-            node: Node::new(config.node, Rng::stream(config.seed, "node")),
+            node: Node::new(settings, Rng::stream(config.seed, "node")),
             clock: config.clock,
             sink,
             gate: Gate::new(config.fence),
@@ -125,6 +135,7 @@ impl Driver {
             errands: Errands::default(),
             links: Links::default(),
             disk,
+            glass,
             disk_done: Vec::new(),
             torrents: BTreeMap::new(),
             alarm: Alarm::new(),
@@ -154,6 +165,9 @@ impl Driver {
         self.send();
         self.sink.pause();
         self.disk.finish();
+        if let Some(glass) = self.glass {
+            glass.finish();
+        }
     }
 
     /// Ready when the system should be asked for news, or when all is over.
@@ -208,6 +222,16 @@ impl Driver {
             }
             Command::Disk { torrent, op } => self.disk.push(torrent, op),
             Command::Event(event) => self.sink.event(self.clock.now(), event),
+            Command::Wire(chunk) => {
+                if let Some(glass) = &self.glass {
+                    glass.wire(self.clock.now(), chunk);
+                }
+            }
+            Command::Key(key) => {
+                if let Some(glass) = &self.glass {
+                    glass.key(key);
+                }
+            }
             Command::Finished => self.finished = true,
         }
     }

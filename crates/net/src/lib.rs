@@ -8,7 +8,7 @@
 //! - [`Content`] and [`verify`]: making a torrent of a folder, and comparing a folder with one.
 //! - [`TrackerServer`]: the tracker's sockets.
 //!
-//! Tested on Linux; macOS and Windows build. Not here: encryption, proxies, port mapping.
+//! Tested on Linux; macOS and Windows build. Not here: proxies, port mapping.
 
 mod clock;
 mod command;
@@ -18,6 +18,7 @@ mod disk;
 mod driver;
 mod event_writer;
 mod fence;
+mod glass;
 mod peer_process;
 mod piecework;
 mod running_hash;
@@ -37,6 +38,7 @@ pub use create::{Content, CreateError};
 pub use driver::{Driver, DriverConfig, DriverError};
 pub use event_writer::{EventPen, EventWriter};
 pub use fence::{Fence, IpRange, Outside, RangeError};
+pub use glass::GlassFiles;
 pub use peer_process::{COMMANDS_WAITING, PeerError, PeerOptions, run_controlled_peer, run_peer, run_peer_with};
 pub use piecework::HashProgress;
 pub use sockets::ListenError;

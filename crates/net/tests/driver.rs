@@ -390,6 +390,7 @@ fn config(seed: u64, listen: SocketAddr) -> DriverConfig {
         listen: vec![listen],
         fence: Fence::lab(),
         clock: Clock::start(),
+        glass: net::GlassFiles::default(),
         disk_threads: 1,
     }
 }

@@ -14,12 +14,24 @@ pub(crate) struct Candidates {
     banned: BTreeSet<SocketAddr>,
 }
 
+/// One try of one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Try {
+    pub(crate) addr: SocketAddr,
+    /// How many tries it is, this one included.
+    pub(crate) attempt: u32,
+    /// Not encrypted, whatever the policy prefers.
+    pub(crate) plain: bool,
+}
+
 #[derive(Debug)]
 struct Candidate {
     /// Tries in a row that led to nothing.
     failures: u32,
     try_at: Time,
     busy: bool,
+    /// The next try is in plaintext: the encrypted one came to nothing.
+    plain: bool,
     /// Who answered there last time: no second connection to the same peer.
     peer_id: Option<PeerId>,
 }
@@ -42,13 +54,12 @@ impl Candidates {
         {
             return false;
         }
-        self.known.insert(addr, Candidate { failures: 0, try_at: now, busy: false, peer_id: None });
+        self.known.insert(addr, Candidate { failures: 0, try_at: now, busy: false, plain: false, peer_id: None });
         true
     }
 
     /// An address to dial now, by lot among those that are due; it is busy until told otherwise.
-    /// Also how many tries it is, this one included.
-    pub(crate) fn take(&mut self, now: Time, connected: &BTreeSet<PeerId>, rng: &mut Rng) -> Option<(SocketAddr, u32)> {
+    pub(crate) fn take(&mut self, now: Time, connected: &BTreeSet<PeerId>, rng: &mut Rng) -> Option<Try> {
         let due = |candidate: &Candidate| {
             !candidate.busy && candidate.try_at <= now && candidate.peer_id.is_none_or(|id| !connected.contains(&id))
         };
@@ -56,7 +67,7 @@ impl Candidates {
         let addr = *rng.choose(&ready)?;
         let candidate = self.known.get_mut(&addr)?;
         candidate.busy = true;
-        Some((addr, candidate.failures + 1))
+        Some(Try { addr, attempt: candidate.failures + 1, plain: candidate.plain })
     }
 
     /// Somebody shook hands at this address.
@@ -71,6 +82,7 @@ impl Candidates {
     pub(crate) fn over(&mut self, now: Time, addr: SocketAddr, useful: bool) {
         let Some(candidate) = self.known.get_mut(&addr) else { return };
         candidate.busy = false;
+        candidate.plain = false; // encrypted first, every time
         candidate.failures = if useful { 1 } else { candidate.failures + 1 };
         if candidate.failures > FAILURES_MAX {
             self.known.remove(&addr);
@@ -79,6 +91,14 @@ impl Candidates {
         let pause = RETRY_FIRST * 2u32.pow(candidate.failures - 1);
         candidate.try_at = now.after(pause.min(RETRY_MAX));
         candidate.peer_id = candidate.peer_id.filter(|_| useful);
+    }
+
+    /// The next try is at once, and without encryption. False: there will be none, the address is forgotten.
+    pub(crate) fn try_in_plaintext(&mut self, now: Time, addr: SocketAddr) -> bool {
+        let Some(candidate) = self.known.get_mut(&addr) else { return false };
+        candidate.plain = true;
+        candidate.try_at = now;
+        true
     }
 
     /// There is nothing to dial this peer for. Should somebody tell its address again, it is news.
@@ -111,7 +131,7 @@ mod tests {
         candidates.add(Time::ZERO, addr);
         let mut tries = Vec::new();
         let mut now = Time::ZERO;
-        while let Some((addr, attempt)) = candidates.take(now, &nobody, &mut rng) {
+        while let Some(Try { addr, attempt, .. }) = candidates.take(now, &nobody, &mut rng) {
             tries.push((now.as_micros() / 1_000_000, attempt));
             candidates.over(now, addr, false);
             now = candidates.wake(&nobody).unwrap_or(now);
@@ -130,7 +150,26 @@ mod tests {
         candidates.over(Time::ZERO, addr, true);
         let later = Time::from_secs(60);
         assert_eq!(candidates.take(later, &BTreeSet::from([id]), &mut rng), None);
-        assert_eq!(candidates.take(later, &BTreeSet::new(), &mut rng), Some((addr, 2)));
+        let again = Try { addr, attempt: 2, plain: false };
+        assert_eq!(candidates.take(later, &BTreeSet::new(), &mut rng), Some(again));
+    }
+
+    #[test]
+    fn plaintext_is_tried_once_and_at_once_where_encryption_came_to_nothing() {
+        let (mut candidates, mut rng, nobody) = (Candidates::default(), Rng::from_seed(1), BTreeSet::new());
+        let addr = "127.0.0.2:1".parse().unwrap();
+        candidates.add(Time::ZERO, addr);
+        let mut plain = Vec::new();
+        for refuses_encryption in [true, false, false] {
+            let now = candidates.wake(&nobody).unwrap();
+            plain.push(candidates.take(now, &nobody, &mut rng).unwrap().plain);
+            candidates.over(now, addr, false);
+            if refuses_encryption {
+                assert!(candidates.try_in_plaintext(now, addr));
+                assert_eq!(candidates.wake(&nobody), Some(now));
+            }
+        }
+        assert_eq!(plain, [false, true, false]);
     }
 
     #[test]

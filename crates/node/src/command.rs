@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use events::Event;
+use events::{Chunk, Event, LabKey};
 use metainfo::Info;
 pub use swarm::{ConnId, DiskDone, DiskError, DiskOp};
 
@@ -34,6 +34,10 @@ pub enum Command {
     Disk { torrent: TorrentKey, op: DiskOp },
     /// Put this in the log.
     Event(Event),
+    /// Bytes as they are on the wire, for a wire record ([`crate::Glass::wire`]).
+    Wire(Chunk),
+    /// What opens an encrypted connection ([`crate::Glass::keys`]). It belongs in a key log, in no other.
+    Key(LabKey),
     /// Every torrent has said goodbye after [`crate::Node::leave`]: the program can end.
     Finished,
 }

@@ -7,6 +7,8 @@ use metainfo::{Magnet, Metainfo};
 use model::{PeerId, Rate};
 use swarm::{Persona, Picking};
 
+use crate::{Encryption, Glass};
+
 /// A node's settings.
 #[derive(Debug, Clone)]
 pub struct NodeConfig {
@@ -25,6 +27,10 @@ pub struct NodeConfig {
     pub detail: Detail,
     /// Tell peers about peers (BEP 11). Private torrents never do (BEP 27).
     pub pex: bool,
+    /// Which connections are encrypted (MSE).
+    pub encryption: Encryption,
+    /// What is recorded beside the events.
+    pub glass: Glass,
 }
 
 impl NodeConfig {
@@ -39,6 +45,8 @@ impl NodeConfig {
             connections_max: 50,
             detail: Detail::Piece,
             pex: true,
+            encryption: Encryption::default(),
+            glass: Glass::default(),
         }
     }
 }

@@ -11,7 +11,9 @@ use model::{InfoHash, PeerId, Time, Wake};
 use swarm::Introduction;
 use wire::{Handshake, Reserved};
 
+use crate::candidates::Try;
 use crate::connection::{Connection, Stage};
+use crate::glass::Recorder;
 use crate::{Command, ConnId, Node, TorrentKey};
 
 /// A connection that has not shaken hands by then is closed.
@@ -30,7 +32,7 @@ impl Node {
     /// Somebody dialled us. `None` turns it away: close it.
     pub fn handle_incoming(&mut self, now: Time, remote: SocketAddr) -> Option<ConnId> {
         let conn = self.new_conn();
-        let strangers = self.connections.values().filter(|c| c.stage == Stage::Greeting).count();
+        let strangers = self.connections.values().filter(|c| c.direction == Direction::In && c.is_stranger()).count();
         let why = match () {
             () if self.leaving.is_some() => Some("we are leaving"),
             () if self.torrents.is_empty() => Some("no torrent is open here"),
@@ -41,7 +43,8 @@ impl Node {
             self.note(Event::Rejected { conn: conn.0, remote: Remote::Addr(remote), why: why.to_owned() });
             return None;
         }
-        self.connections.insert(conn, Connection::new(now, remote, Direction::In, None));
+        let connection = self.new_connection(now, conn, remote, Direction::In, None);
+        self.connections.insert(conn, connection);
         self.note(Event::Connected { conn: conn.0, remote: Remote::Addr(remote), direction: Direction::In });
         self.settle(now);
         Some(conn)
@@ -57,7 +60,7 @@ impl Node {
                 connection.since = now;
                 self.note(Event::Connected { conn: conn.0, remote: Remote::Addr(remote), direction: Direction::Out });
                 if let Some(key) = key {
-                    self.send_handshake(conn, key);
+                    self.open_conversation(conn, key);
                 }
                 // One attempt less under way: there may be room for another.
                 if let Some(entry) = key.and_then(|key| self.torrents.get_mut(&key)) {
@@ -84,9 +87,16 @@ impl Node {
 
     /// Forgets a connection and tells whom it concerns.
     pub(crate) fn gone(&mut self, now: Time, conn: ConnId, by: ClosedBy, why: &str) {
-        let Some(connection) = self.connections.remove(&conn) else { return };
-        let (remote, why) = (connection.name(), why.to_owned());
-        self.note(Event::Closed { conn: conn.0, remote, by, why });
+        let Some(mut connection) = self.connections.remove(&conn) else { return };
+        let remote = connection.name();
+        if let Some(verdict) = connection.recorder.as_mut().and_then(|recorder| recorder.classify(true)) {
+            self.note_verdict(conn, remote.clone(), verdict);
+        }
+        let insecure = connection.stage == Stage::Securing && self.leaving.is_none();
+        if insecure {
+            self.note(Event::EncryptionFailed { conn: conn.0, remote: remote.clone(), why: why.to_owned() });
+        }
+        self.note(Event::Closed { conn: conn.0, remote, by, why: why.to_owned() });
         let Some(key) = connection.torrent else { return };
         let joined = connection.peer_id().is_some();
         if joined {
@@ -97,6 +107,9 @@ impl Node {
                 entry.candidates.over(now, connection.remote, joined);
             }
             entry.dial_at = Some(now);
+        }
+        if insecure {
+            self.fall_back(now, conn, &connection, why);
         }
         self.look_for_company(now, key);
     }
@@ -146,12 +159,14 @@ impl Node {
             if !room {
                 return; // a connection that ends asks again
             }
-            let Some((addr, attempt)) = entry.candidates.take(now, &connected, &mut self.rng) else {
+            let Some(Try { addr, attempt, plain }) = entry.candidates.take(now, &connected, &mut self.rng) else {
                 entry.dial_at = entry.candidates.wake(&connected);
                 return;
             };
             let conn = self.new_conn();
-            self.connections.insert(conn, Connection::new(now, addr, Direction::Out, Some(key)));
+            let mut connection = self.new_connection(now, conn, addr, Direction::Out, Some(key));
+            connection.encrypts = self.config.encryption.policy.dials_encrypted() && !plain;
+            self.connections.insert(conn, connection);
             self.note(Event::Dialled { conn: conn.0, remote: Remote::Addr(addr), attempt });
             self.command(Command::Dial { conn, addr });
         }
@@ -163,6 +178,19 @@ impl Node {
         dialling < DIALLING_MAX && of_torrent().count() < self.config.connections_max
     }
 
+    fn new_connection(
+        &self,
+        now: Time,
+        conn: ConnId,
+        remote: SocketAddr,
+        direction: Direction,
+        torrent: Option<TorrentKey>,
+    ) -> Connection {
+        let mut connection = Connection::new(now, remote, direction, torrent);
+        connection.recorder = self.config.glass.wire.then(|| Box::new(Recorder::new(conn.0, remote)));
+        connection
+    }
+
     fn new_conn(&mut self) -> ConnId {
         self.next_conn += 1;
         ConnId(self.next_conn - 1)
@@ -170,14 +198,26 @@ impl Node {
 
     // ---- the handshake ----
 
-    fn send_handshake(&mut self, conn: ConnId, key: TorrentKey) {
+    pub(crate) fn send_handshake(&mut self, conn: ConnId, key: TorrentKey) {
         let Some(entry) = self.torrents.get(&key) else { return };
-        let info_hash = entry.torrent.info_hash();
-        let handshake = Handshake { reserved: Reserved::ours(), info_hash, peer_id: self.config.peer_id };
+        let handshake = self.our_handshake(entry.torrent.info_hash());
         self.send_bytes(conn, &handshake.encode());
+        self.note_handshake_sent(conn, handshake);
+        let Some(connection) = self.connections.get(&conn) else { return };
+        if connection.send_key.is_none() {
+            let remote = connection.name();
+            self.note(Event::PlaintextHandshake { conn: conn.0, remote, direction: Direction::Out });
+        }
+    }
+
+    pub(crate) fn our_handshake(&self, info_hash: InfoHash) -> Handshake {
+        Handshake { reserved: Reserved::ours(), info_hash, peer_id: self.config.peer_id }
+    }
+
+    pub(crate) fn note_handshake_sent(&mut self, conn: ConnId, handshake: Handshake) {
         let Some(connection) = self.connections.get(&conn) else { return };
         let (remote, reserved) = (connection.name(), names(handshake.reserved));
-        self.note(Event::HandshakeSent { conn: conn.0, remote, info_hash, reserved });
+        self.note(Event::HandshakeSent { conn: conn.0, remote, info_hash: handshake.info_hash, reserved });
     }
 
     /// Looks for their handshake; false when more bytes are wanted or the connection is over.
@@ -192,7 +232,12 @@ impl Node {
         };
         let Some(connection) = self.connections.get(&conn) else { return false };
         let (remote, direction) = (connection.remote, connection.direction);
+        let in_the_clear = connection.receive_key.is_none() && connection.sheltered < Handshake::LENGTH;
         let Handshake { reserved, info_hash, peer_id } = theirs;
+        if in_the_clear {
+            let remote = Remote::Addr(remote);
+            self.note(Event::PlaintextHandshake { conn: conn.0, remote, direction: Direction::In });
+        }
         self.note(Event::HandshakeReceived {
             conn: conn.0,
             remote: Remote::Addr(remote),
@@ -229,8 +274,12 @@ impl Node {
         info_hash: InfoHash,
         peer_id: PeerId,
     ) -> Result<TorrentKey, String> {
-        let dialled_for = self.connections.get(&conn).and_then(|connection| connection.torrent);
+        let Some(connection) = self.connections.get(&conn) else { return Err("it is gone".to_owned()) };
+        let (dialled_for, skey) = (connection.torrent, connection.skey);
         let key = self.key_of(info_hash).ok_or_else(|| format!("no torrent {info_hash} here"))?;
+        if let Some(skey) = skey.filter(|&skey| skey != info_hash) {
+            return Err(format!("encrypted for torrent {skey}, then asked for {info_hash}"));
+        }
         if direction == Direction::Out && dialled_for != Some(key) {
             return Err(format!("answered for another torrent, {info_hash}"));
         }
@@ -294,11 +343,12 @@ impl Node {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.stage = Stage::Joined { peer_id: theirs.peer_id };
         connection.torrent = Some(key);
-        let remote = connection.remote;
+        let (remote, cipher) = (connection.remote, connection.cipher);
         let listen = (connection.direction == Direction::Out).then_some(remote);
         if let (Some(addr), Some(entry)) = (listen, self.torrents.get_mut(&key)) {
             entry.candidates.answered(addr, theirs.peer_id);
         }
+        self.note(Event::CipherSettled { conn: conn.0, remote: Remote::Addr(remote), cipher });
         let intro = Introduction { conn, remote, listen, peer_id: theirs.peer_id, reserved: theirs.reserved };
         self.tell(now, key, |torrent, turn| torrent.handle_joined(turn, intro));
     }
@@ -306,13 +356,13 @@ impl Node {
     // ---- strangers ----
 
     pub(crate) fn greeting_wake(&self) -> Option<Wake> {
-        let strangers = self.connections.values().filter(|c| c.stage == Stage::Greeting);
+        let strangers = self.connections.values().filter(|c| c.is_stranger());
         let since = strangers.map(|c| c.since).min()?;
         Some(Wake { at: since.after(GREETING_MAX), why: "a handshake is overdue" })
     }
 
     pub(crate) fn close_silent_strangers(&mut self, now: Time) {
-        let overdue = |c: &Connection| c.stage == Stage::Greeting && now.since(c.since) >= GREETING_MAX;
+        let overdue = |c: &Connection| c.is_stranger() && now.since(c.since) >= GREETING_MAX;
         let silent: Vec<ConnId> = self.connections.iter().filter(|(_, c)| overdue(c)).map(|(&conn, _)| conn).collect();
         for conn in silent {
             self.close(now, conn, ClosedBy::Us, "no handshake for 20 seconds");

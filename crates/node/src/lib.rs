@@ -8,7 +8,8 @@
 //!
 //! # Where things are
 //! [`Node`] holds the torrents and passes facts on (`node`), opens and greets connections
-//! (`connecting`), and remembers whom to dial when (`candidates`). What happens after the handshake is
+//! (`connecting`), encrypts them by its policy (`encryption`, `securing`), records their beginnings
+//! where that is wanted (`glass`), and remembers whom to dial when (`candidates`). What happens after the handshake is
 //! `swarm`'s.
 
 mod candidates;
@@ -16,9 +17,15 @@ mod command;
 mod config;
 mod connecting;
 mod connection;
+mod encryption;
+mod glass;
 mod node;
+mod securing;
 
 pub use command::{Command, ConnId, DiskDone, DiskError, DiskOp, TorrentKey};
 pub use config::{JoinOptions, NodeConfig, TorrentSource};
+pub use encryption::{Encryption, Policy};
+pub use glass::Glass;
 pub use node::{JoinError, Node};
 pub use swarm::{Persona, Picking, Status};
+pub use wire::mse::Methods;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use events::{ClosedBy, Event, Remote, Source};
+use events::{ClosedBy, Direction, Event, Remote, Source};
 use model::{Block, InfoHash, PeerId, Rate, Rng, Time, Wake};
 use swarm::{Limits, Persona, Status, Torrent, TorrentCommand, TorrentConfig, Turn};
 use tracker::{AnnounceFacts, Announcer, AnnouncerCommand};
 use wire::Message;
+use wire::mse::SkeyTable;
 
 use crate::candidates::Candidates;
 use crate::connection::{Connection, Stage};
@@ -21,6 +22,8 @@ use crate::{Command, ConnId, DiskDone, JoinOptions, NodeConfig, TorrentKey, Torr
 pub struct Node {
     pub(crate) config: NodeConfig,
     pub(crate) rng: Rng,
+    /// For encrypted handshakes alone: their luck shifts no other, and shows none.
+    pub(crate) dice: Rng,
     pub(crate) limits: Limits,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) torrents: BTreeMap<TorrentKey, Entry>,
@@ -29,6 +32,8 @@ pub struct Node {
     unflushed: BTreeSet<ConnId>,
     pub(crate) next_conn: u64,
     next_torrent: u32,
+    /// The torrents by the hash that an encrypted handshake names them with.
+    pub(crate) skeys: SkeyTable,
     /// Since when we are leaving.
     pub(crate) leaving: Option<Time>,
     finished: bool,
@@ -65,17 +70,20 @@ const UNSENT_MAX: usize = 16 << 20;
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
 impl Node {
-    pub fn new(config: NodeConfig, rng: Rng) -> Self {
+    pub fn new(config: NodeConfig, mut rng: Rng) -> Self {
+        let dice = Rng::from_seed(rng.next_u64());
         let mut node = Self {
             limits: Limits::new(None, None, Time::ZERO),
             config,
             rng,
+            dice,
             listen: None,
             torrents: BTreeMap::new(),
             connections: BTreeMap::new(),
             unflushed: BTreeSet::new(),
             next_conn: 1,
             next_torrent: 1,
+            skeys: SkeyTable::new(),
             leaving: None,
             finished: false,
             out: VecDeque::new(),
@@ -157,6 +165,7 @@ impl Node {
             candidates.ban(addr);
         }
         let banned = BTreeSet::new();
+        self.skeys.insert(info_hash);
         self.torrents.insert(key, Entry { torrent, announcer, candidates, banned, ready: false, dial_at: None });
         self.note(Event::Joined { info_hash, name, private });
         self.found(now, key, given, Source::Given);
@@ -215,9 +224,20 @@ impl Node {
     /// Bytes came. `buf` holds all that was read and not used yet: whole messages are split off its
     /// front, a partial one is left in place.
     pub fn handle_received(&mut self, now: Time, conn: ConnId, buf: &mut BytesMut) {
+        self.take_in(conn, buf);
         while let Some(connection) = self.connections.get_mut(&conn) {
             match connection.stage {
                 Stage::Dialling => break,
+                Stage::Sniffing => {
+                    if !self.sniff(now, conn, buf) {
+                        break;
+                    }
+                }
+                Stage::Securing => {
+                    if !self.secure(now, conn, buf) {
+                        break;
+                    }
+                }
                 Stage::Greeting => {
                     if !self.greet(now, conn, buf) {
                         break;
@@ -233,7 +253,22 @@ impl Node {
                 },
             }
         }
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.left_over = buf.len();
+        }
         self.settle(now);
+    }
+
+    /// Records what came as it was on the wire, then decrypts it where it lies.
+    fn take_in(&mut self, conn: ConnId, buf: &mut BytesMut) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let left_over = connection.left_over.min(buf.len());
+        if connection.recorder.is_some() {
+            self.record(conn, Direction::In, &buf[left_over..]);
+        }
+        if let Some(key) = self.connections.get_mut(&conn).and_then(|connection| connection.receive_key.as_mut()) {
+            key.apply(&mut buf[left_over..]);
+        }
     }
 
     fn pass_on(&mut self, now: Time, conn: ConnId, message: Message) {
@@ -446,12 +481,14 @@ impl Node {
     }
 
     /// Twice into the queue of the connection: what gathered with the header, and the payload as it is.
-    fn send_block(&mut self, conn: ConnId, block: Block, data: Bytes) {
+    fn send_block(&mut self, conn: ConnId, block: Block, data: BytesMut) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.write_bytes(&Message::piece_header(block.piece, block.offset, block.length));
-        connection.unsent += data.len();
         self.flush(conn);
-        self.out.push_back(Command::Send { conn, bytes: data });
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            let bytes = connection.seal(data);
+            self.send_as_it_is(conn, bytes);
+        }
     }
 
     pub(crate) fn send_bytes(&mut self, conn: ConnId, bytes: &[u8]) {
@@ -463,8 +500,40 @@ impl Node {
 
     fn flush(&mut self, conn: ConnId) {
         if let Some(bytes) = self.connections.get_mut(&conn).and_then(Connection::flush) {
-            self.out.push_back(Command::Send { conn, bytes });
+            self.send_as_it_is(conn, bytes);
         }
+    }
+
+    /// To the wire, byte for byte.
+    pub(crate) fn send_as_it_is(&mut self, conn: ConnId, bytes: Bytes) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.unsent += bytes.len();
+        if connection.recorder.is_some() {
+            self.record(conn, Direction::Out, &bytes);
+        }
+        self.out.push_back(Command::Send { conn, bytes });
+    }
+
+    /// Puts bytes under glass until the beginning of the connection is over.
+    fn record(&mut self, conn: ConnId, direction: Direction, bytes: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let Some(recorder) = connection.recorder.as_mut().filter(|_| !bytes.is_empty()) else { return };
+        let (chunk, verdict) = (recorder.record(direction, bytes), recorder.classify(false));
+        let remote = connection.name();
+        if connection.recorder.as_ref().is_some_and(|recorder| recorder.is_done()) {
+            connection.recorder = None;
+        }
+        if let Some(chunk) = chunk {
+            self.out.push_back(Command::Wire(chunk));
+        }
+        if let Some(verdict) = verdict {
+            self.note_verdict(conn, remote, verdict);
+        }
+    }
+
+    pub(crate) fn note_verdict(&mut self, conn: ConnId, remote: Remote, verdict: isp::Verdict) {
+        let isp::Verdict { class, rule } = verdict;
+        self.note(Event::FlowClassified { conn: conn.0, remote, class, rule: rule.to_owned() });
     }
 
     /// Our end of a connection is over, for a reason of ours.

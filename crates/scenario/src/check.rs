@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use events::{Cipher, Degree, FlowClass, Item, Observer};
+
 use crate::cue::Cue;
 use crate::named::named;
 use crate::phrase;
@@ -54,6 +56,14 @@ pub enum Expectation {
     FinishedRank { who: Selector, range: Range<u64> },
     /// At the end each of `who` has this part of the pieces.
     Reached { who: Selector, range: Range<Share> },
+    /// Every connection between one of `who` and one of `remote` (or anybody) settled on one of these, and
+    /// each of `who` had one.
+    Cipher { ciphers: Vec<Cipher>, who: Selector, remote: Option<Selector> },
+    /// Every connection between one of `who` and one of `remote` (or anybody) that joined was taken for one of
+    /// these by a provider that compares first bytes, and each of `who` had one.
+    Classified { classes: Vec<FlowClass>, who: Selector, remote: Option<Selector> },
+    /// What one party around the swarm learned: exactly so much of each thing. Never empty, each thing once.
+    Observer { observer: Observer, learned: Vec<(Item, Degree)> },
 }
 
 /// An event that is looked for.
@@ -167,6 +177,9 @@ impl Expectation {
             Self::AnnounceCount { .. } => "announce-count",
             Self::FinishedRank { .. } => "finished-rank",
             Self::Reached { .. } => "reached",
+            Self::Cipher { .. } => "cipher",
+            Self::Classified { .. } => "classified",
+            Self::Observer { .. } => "observer",
         }
     }
 }
@@ -228,6 +241,17 @@ impl fmt::Display for Expectation {
                 _ => write!(f, "the place of {} is {range}", who.phrase()),
             },
             Self::Reached { who, range } => write!(f, "{} ends with {range} of the pieces", who.phrase()),
+            Self::Cipher { ciphers, who, remote } => {
+                let ciphers: Vec<&str> = ciphers.iter().map(|cipher| cipher.name()).collect();
+                write!(f, "every connection {} settles on {}", ends(who, remote.as_ref()), ciphers.join(" or "))
+            }
+            Self::Classified { classes, who, remote } => {
+                let classes: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+                write!(f, "every connection {} is taken for {}", ends(who, remote.as_ref()), classes.join(" or "))
+            }
+            Self::Observer { observer, learned } => {
+                write!(f, "{} learns {}", party(*observer), learned_phrase(learned))
+            }
         }
     }
 }
@@ -242,6 +266,34 @@ impl fmt::Display for What {
             write!(f, " about {}", remote.phrase())?;
         }
         Ok(())
+    }
+}
+
+/// `addresses and info-hash, something of sizes, nothing of content`.
+fn learned_phrase(learned: &[(Item, Degree)]) -> String {
+    let of = |wanted: Degree| -> Vec<&str> {
+        learned.iter().filter(|(_, degree)| *degree == wanted).map(|(item, _)| item.name()).collect()
+    };
+    let parts = [("", of(Degree::Yes)), ("something of ", of(Degree::Partly)), ("nothing of ", of(Degree::No))];
+    let told = parts.iter().filter(|(_, items)| !items.is_empty());
+    told.map(|(how_much, items)| format!("{how_much}{}", phrase::list(items))).collect::<Vec<_>>().join(", ")
+}
+
+/// How sentences call an observer.
+fn party(observer: Observer) -> &'static str {
+    match observer {
+        Observer::Tracker => "the tracker",
+        Observer::Isp => "the provider on the path",
+        Observer::Member => "whoever takes part",
+        Observer::Outsider => "an outsider",
+    }
+}
+
+/// `of sharer`, `between sharer and seed`.
+fn ends(who: &Selector, remote: Option<&Selector>) -> String {
+    match remote {
+        Some(remote) => format!("between {} and {}", who.phrase(), remote.phrase()),
+        None => format!("of {}", who.phrase()),
     }
 }
 
@@ -324,7 +376,22 @@ pub const CHECK_KINDS: &[CheckKind] = &[
     },
     CheckKind { name: "finished-rank", keys: &["min", "max"], example: "{ finished-rank: rider, min: 4 }" },
     CheckKind { name: "reached", keys: &["min", "max"], example: "{ reached: sharer, max: 90 % }" },
+    CheckKind { name: "cipher", keys: &["who", "remote"], example: "{ cipher: rc4, who: sharer, remote: seed }" },
+    CheckKind {
+        name: "classified",
+        keys: &["who", "remote"],
+        example: "{ classified: obfuscated-unknown, who: sharer, remote: seed }",
+    },
+    CheckKind {
+        name: "observer",
+        keys: &["learns", "partly", "not"],
+        example: "{ observer: isp, learns: [addresses, info-hash], not: content }",
+    },
 ];
+
+/// Which key of the check `observer` asks for which degree.
+pub(crate) const LEARNED_KEYS: [(&str, Degree); 3] =
+    [("learns", Degree::Yes), ("partly", Degree::Partly), ("not", Degree::No)];
 
 /// What a check that was not even heard of ends with.
 pub(crate) fn not_heard_of(names: &[&str]) -> String {

@@ -31,8 +31,8 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use judge::{EVIDENCE_MAX, Facts, Judge, Outcome, Verdict};
 pub use named::UnknownName;
 pub use plan::{
-    Client, Content, ContentSource, Knows, Member, Nat, Net, Persona, Picking, Plan, RQBIT_REPORTS, Role, TrackerPlan,
-    World,
+    Client, Content, ContentSource, Encryption, EncryptionMethod, Knows, Member, Nat, Net, Persona, Picking, Plan,
+    RQBIT_REPORTS, Role, TrackerPlan, World,
 };
 pub use read::{parse, parse_bytes};
 pub use selector::{Quantifier, Selector};

@@ -110,6 +110,9 @@ pub struct Member {
     /// Upload slots; the client's default where `None`.
     pub slots: Option<u32>,
     pub detail: Detail,
+    pub encryption: Encryption,
+    /// Of client swarmlab: what it offers and takes once the handshake is encrypted. Never empty, each there once.
+    pub encryption_methods: Vec<EncryptionMethod>,
 }
 
 named! {
@@ -188,6 +191,32 @@ named! {
         RarestFirst = "rarest-first",
         /// From the first to the last.
         Sequential = "sequential",
+    }
+}
+
+named! {
+    /// Whether a peer's connections are encrypted (MSE): what it dials, and whom it lets in.
+    #[derive(Default)]
+    "encryption policy" Encryption {
+        /// Plaintext only, both ways.
+        Disabled = "disabled",
+        /// Dials in plaintext, lets in both.
+        #[default]
+        Allowed = "allowed",
+        /// Dials encrypted, and once more in plaintext where that is refused; lets in both.
+        Preferred = "preferred",
+        /// Dials encrypted, and turns away who comes in plaintext.
+        Required = "required",
+    }
+}
+
+named! {
+    /// What a connection crosses in behind an encrypted handshake (MSE, `crypto_provide`).
+    "encryption method" EncryptionMethod {
+        /// Encrypted to its end.
+        Rc4 = "rc4",
+        /// In the clear.
+        PlaintextAfterHandshake = "plaintext-after-handshake",
     }
 }
 

@@ -46,5 +46,10 @@ const SHIPPED: &[(&str, &str)] = scenarios![
     "magnet",
     "churn",
     "mixed-clients",
+    "encryption-off",
+    "encryption-on",
+    "isp-signature",
+    "encryption-fallback",
+    "encryption-required-meets-plaintext",
     "your-own-file",
 ];

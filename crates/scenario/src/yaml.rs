@@ -4,9 +4,8 @@ use std::fmt::{Display, Write};
 
 use events::Detail;
 
-use crate::check::{Check, Expectation, Level, Quantity, Range, Until, What};
-use crate::cue::Cue;
-use crate::plan::{ContentSource, Member, Nat, Net, Plan, Role};
+use crate::check::{Check, Expectation, LEARNED_KEYS, Level, Quantity, Range, Until, What};
+use crate::plan::{ContentSource, Encryption, Member, Nat, Net, Plan, Role};
 use crate::selector::Quantifier;
 use crate::step::{Action, Limit, Step, When};
 use crate::units::{show_duration, show_rate, show_size};
@@ -51,7 +50,7 @@ impl Plan {
             line("about", quoted(&self.about));
         }
         line("seed", self.seed.to_string());
-        line("worlds", format!("[{}]", self.worlds.iter().map(|w| w.name()).collect::<Vec<_>>().join(", ")));
+        line("worlds", list(&self.worlds));
         line("deadline", show_duration(self.deadline));
         line("content", self.content_flow());
         let mut tracker = Flow::default();
@@ -118,6 +117,10 @@ fn member_flow(member: &Member, count: usize) -> String {
     if member.client == crate::plan::Client::Swarmlab {
         flow.add("persona", member.persona);
         flow.add("detail", if member.detail == Detail::Block { "block" } else { "piece" });
+        flow.add("encryption", member.encryption);
+        if member.encryption != Encryption::Disabled {
+            flow.add("encryption-methods", list(&member.encryption_methods));
+        }
     }
     if member.role == Role::Leech {
         flow.add("knows", member.knows);
@@ -164,10 +167,7 @@ fn check_flow(check: &Check) -> String {
     match &check.expect {
         Expectation::Complete { who, within } => flow.add(kind, who).add("within", show_duration(*within)),
         Expectation::HashOk { who } | Expectation::Resumed { who } => flow.add(kind, who),
-        Expectation::Order { cues } => {
-            let cues: Vec<String> = cues.iter().map(Cue::to_string).collect();
-            flow.add(kind, format!("[{}]", cues.join(", ")))
-        }
+        Expectation::Order { cues } => flow.add(kind, list(cues)),
         Expectation::Never { what, after, until } => {
             what_flow(&mut flow, kind, what).add_some("after", after.as_ref());
             flow.add_some(
@@ -197,6 +197,23 @@ fn check_flow(check: &Check) -> String {
         }
         Expectation::AnnounceCount { who, event, range } => flow.add(kind, who).add_some("event", *event).range(*range),
         Expectation::FinishedRank { who, range } => flow.add(kind, who).range(*range),
+        Expectation::Cipher { ciphers, who, remote } => {
+            let names: Vec<&str> = ciphers.iter().map(|cipher| cipher.name()).collect();
+            flow.add(kind, list(&names)).add("who", who).add_some("remote", remote.as_ref())
+        }
+        Expectation::Observer { observer, learned } => {
+            flow.add(kind, observer.name());
+            for (key, degree) in LEARNED_KEYS {
+                let of_degree = learned.iter().filter(|(_, wanted)| *wanted == degree);
+                let names: Vec<&str> = of_degree.map(|(item, _)| item.name()).collect();
+                flow.add_some(key, (!names.is_empty()).then(|| list(&names)));
+            }
+            &mut flow
+        }
+        Expectation::Classified { classes, who, remote } => {
+            let names: Vec<&str> = classes.iter().map(|class| class.name()).collect();
+            flow.add(kind, list(&names)).add("who", who).add_some("remote", remote.as_ref())
+        }
     };
     for (key, text) in [("pass", &check.pass), ("fail", &check.fail), ("why", &check.why)] {
         flow.add_some(key, text.as_deref().map(quoted));
@@ -207,6 +224,11 @@ fn check_flow(check: &Check) -> String {
 
 fn what_flow<'a>(flow: &'a mut Flow, kind: &str, what: &What) -> &'a mut Flow {
     flow.add(kind, what.event).add_some("who", what.who.as_ref()).add_some("remote", what.remote.as_ref())
+}
+
+/// `[a, b]`.
+fn list(items: &[impl Display]) -> String {
+    format!("[{}]", items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
 /// In double quotes, with YAML's escapes for what can't stand there.

@@ -201,7 +201,11 @@ impl Disk {
         self.busy_until = at;
         let done = match op {
             DiskOp::Hash { piece } => DiskDone::Hashed { piece, result: self.hash(piece) },
-            DiskOp::Read { block, conn } => DiskDone::Read { block, conn, result: self.read(self.place(block)) },
+            DiskOp::Read { block, conn } => {
+                // A copy, for the node may encrypt it where it lies.
+                let result = self.read(self.place(block)).map(|bytes| BytesMut::from(&bytes[..]));
+                DiskDone::Read { block, conn, result }
+            }
             DiskOp::Write { block, data } => DiskDone::Written { block, result: self.write(at, block, &data) },
         };
         (at, done)
@@ -472,7 +476,7 @@ mod tests {
         disk.original.range(disk.place(block))
     }
 
-    fn read(disk: &mut Disk, block: Block) -> Result<Bytes, DiskError> {
+    fn read(disk: &mut Disk, block: Block) -> Result<BytesMut, DiskError> {
         match disk.carry_out(Time::ZERO, DiskOp::Read { block, conn: None }).1 {
             DiskDone::Read { result, .. } => result,
             other => panic!("{other:?}"),

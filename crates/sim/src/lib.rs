@@ -24,7 +24,7 @@
 //! Packets are not simulated one by one: cost grows with what is delivered, by quanta of up to 64 KiB. There is no
 //! retransmission byte by byte, no receiver's window, no traffic of acknowledgements; links between
 //! networks have no rate of their own; there is no IPv6 beside IPv4 on one host, no path MTU, no
-//! simultaneous open, no uTP yet. Milliseconds of a real network are not predicted; who finishes, in what
+//! records of the wire, no simultaneous open, no uTP yet. Milliseconds of a real network are not predicted; who finishes, in what
 //! order and why, is.
 
 pub mod content;

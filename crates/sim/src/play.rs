@@ -13,8 +13,11 @@ use bytes::Bytes;
 use events::{Event, Names, Record, Remote};
 use metainfo::Metainfo;
 use model::{InfoHash, PeerId, Rate, Rng, Time};
-use node::{JoinOptions, NodeConfig, Persona, Picking, TorrentSource};
-use scenario::{Action, Conductor, Facts, Judge, Knows, Limit, Member, Nat, Net, Plan, Role, Selector, Step, Verdict};
+use node::{Encryption, Glass, JoinOptions, Methods, NodeConfig, Persona, Picking, Policy, TorrentSource};
+use scenario::{
+    Action, Conductor, EncryptionMethod, Facts, Judge, Knows, Limit, Member, Nat, Net, Plan, Role, Selector, Step,
+    Verdict,
+};
 use tracker::{Allowed, TrackerConfig};
 
 use crate::disk::{Disk, Original, OriginalError};
@@ -436,6 +439,9 @@ impl Seat {
         let usual = NodeConfig::new(PeerId::generate(&mut Rng::stream(seed, "peer id")));
         NodeConfig {
             persona: self.persona,
+            encryption: encryption_of(&self.member),
+            // The record itself is not kept, but how a provider classifies the flow is told.
+            glass: Glass { wire: true, keys: false },
             up: self.up,
             down: self.down,
             slots: self.member.slots.map_or(usual.slots, |slots| slots as usize),
@@ -472,6 +478,19 @@ fn build_net(world: &mut World, name: &str, net: &Net) -> NetId {
 fn access(net: &Net) -> Access {
     let usual = Access::default();
     Access { up: net.up.unwrap_or(usual.up), down: net.down.unwrap_or(usual.down), ..usual }
+}
+
+fn encryption_of(member: &Member) -> Encryption {
+    let policy = match member.encryption {
+        scenario::Encryption::Disabled => Policy::Disabled,
+        scenario::Encryption::Allowed => Policy::Allowed,
+        scenario::Encryption::Preferred => Policy::Preferred,
+        scenario::Encryption::Required => Policy::Required,
+    };
+    let has = |method| member.encryption_methods.contains(&method);
+    let methods =
+        Methods { rc4: has(EncryptionMethod::Rc4), plaintext: has(EncryptionMethod::PlaintextAfterHandshake) };
+    Encryption { policy, methods }
 }
 
 fn persona_of(persona: scenario::Persona) -> Persona {

@@ -382,6 +382,8 @@ impl World {
                 self.queue.push(at, Happening::Disk(host, seat.life, torrent, Box::new(done)));
             }
             Command::Event(event) => self.record(host, event),
+            // No file is there to record them in; what a provider made of the flow is an event of its own.
+            Command::Wire(_) | Command::Key(_) => {}
             Command::Finished => self.exit(host),
         }
     }

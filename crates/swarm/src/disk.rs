@@ -1,6 +1,6 @@
 //! What a torrent asks of a disk, and what it is told. The driver owns files and threads.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use model::{Block, PieceIndex};
 
 use crate::ConnId;
@@ -19,9 +19,20 @@ pub enum DiskOp {
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DiskDone {
-    Hashed { piece: PieceIndex, result: Result<[u8; 20], DiskError> },
-    Read { block: Block, conn: Option<ConnId>, result: Result<Bytes, DiskError> },
-    Written { block: Block, result: Result<(), DiskError> },
+    Hashed {
+        piece: PieceIndex,
+        result: Result<[u8; 20], DiskError>,
+    },
+    /// The block's bytes, in memory that nobody else looks at: it may be encrypted in place.
+    Read {
+        block: Block,
+        conn: Option<ConnId>,
+        result: Result<BytesMut, DiskError>,
+    },
+    Written {
+        block: Block,
+        result: Result<(), DiskError>,
+    },
 }
 
 /// Why the disk did not.

@@ -1,5 +1,9 @@
 //! The command line: every verb, every flag, and an example for each.
 
+mod inspect;
+mod isp;
+mod observers;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +11,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{ByteCount, Rate};
 
-use crate::amount;
+use crate::{amount, cli_archive};
+
+pub(crate) use inspect::Inspect;
+pub(crate) use isp::Isp;
+pub(crate) use observers::Observers;
 
 /// A lab kit for BitTorrent: run a swarm, watch it, check what it did.
 #[derive(Debug, Parser)]
@@ -38,10 +46,15 @@ pub(crate) enum Verb {
     Test(Test),
     Show(Show),
     Events(Events),
+    Inspect(Inspect),
+    Isp(Isp),
+    Observers(Observers),
     Tracker(Tracker),
     Peer(Peer),
     #[command(subcommand)]
     Torrent(Torrent),
+    #[command(subcommand)]
+    Archive(cli_archive::Archive),
     /// The stock librqbit as a member of the cast. Started by `run` for `client: rqbit`.
     #[command(hide = true)]
     Rqbit(Peer),
@@ -245,6 +258,7 @@ Examples:
   swarmlab peer holiday.torrent --dir ~/Downloads
   swarmlab peer 'magnet:?xt=urn:btih:...&tr=udp://192.168.1.20:6969' --dir ~/Downloads
   swarmlab peer holiday.torrent --dir ~/Pictures --up '1 MB/s'      seeds what is there
+  swarmlab peer holiday.torrent --encryption required               no plaintext, in or out
   swarmlab peer holiday.torrent --exit-when-complete
 
 What is on disk already is checked first; with everything there it seeds at once. It goes on
@@ -278,6 +292,21 @@ pub(crate) struct Peer {
     /// Fetch pieces in order, as a player would, in place of the rarest first.
     #[arg(long)]
     pub(crate) sequential: bool,
+    /// Protocol encryption (MSE): disabled, allowed (dials in plaintext, lets both in), preferred (dials
+    /// encrypted, again in plaintext where that is refused) or required. Obfuscation, not secrecy.
+    #[arg(long, value_name = "POLICY", default_value = "allowed")]
+    pub(crate) encryption: node::Policy,
+    /// What to offer and accept once the handshake is encrypted, with commas between: rc4,
+    /// plaintext-after-handshake. Both by default; rc4 is chosen where both sides can.
+    #[arg(long, value_name = "METHODS", value_delimiter = ',', value_enum)]
+    pub(crate) encryption_methods: Vec<MethodArg>,
+    /// Write the first 2 KiB each way of each connection there, as they were on the wire.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wire_record: Option<PathBuf>,
+    /// Write there what opens the encrypted connections of this peer. For the lab: who has the file
+    /// and a recording of the wire reads along.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keylog: Option<PathBuf>,
     /// How much to tell: `block` tells of every block.
     #[arg(long, value_name = "DETAIL", default_value = "piece")]
     pub(crate) detail: DetailArg,
@@ -431,6 +460,15 @@ pub(crate) enum DetailArg {
     #[default]
     Piece,
     Block,
+}
+
+/// What an encrypted handshake may lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodArg {
+    /// All is encrypted.
+    Rc4,
+    /// Only the encrypted handshake is; what follows is in the clear.
+    PlaintextAfterHandshake,
 }
 
 impl From<DetailArg> for events::Detail {

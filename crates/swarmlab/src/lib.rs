@@ -10,8 +10,10 @@
 
 mod amount;
 mod cli;
+mod cli_archive;
 mod junit;
 mod output;
+mod password;
 mod source;
 mod verb;
 

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 #[test]
 fn every_verb_explains_itself_with_an_example() {
-    let verbs = ["run", "check", "list", "test", "show", "events", "tracker", "peer", "torrent"];
+    let verbs =
+        ["run", "check", "list", "test", "show", "events", "inspect", "isp", "observers", "tracker", "peer", "torrent"];
     let of_torrent = ["create", "show", "magnet", "verify"].map(|verb| vec!["torrent", verb]);
     for verb in verbs.map(|verb| vec![verb]).into_iter().chain(of_torrent) {
         let output = swarmlab(&[&verb[..], &["--help"]].concat());
@@ -66,6 +67,42 @@ fn a_wrong_call_says_what_a_right_one_is() {
     assert!(said(&["peer", "x.torrent", "--up", "500"]).contains("500 kB/s"));
     assert!(said(&["peer", "no-such.torrent"]).contains("no-such.torrent"));
     assert!(said(&["torrent", "create", "/no/such/thing"]).contains("/no/such/thing"));
+}
+
+#[test]
+fn a_recorded_connection_is_inspected() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = path(dir.path());
+    testkit::record_run(dir.path(), node::Policy::Preferred, node::Policy::Disabled).unwrap();
+    let inspect = |args: &[&str]| swarmlab(&[&["inspect", run], args].concat());
+
+    // Encryption was refused, so there are two: the try and the one after it.
+    let list = stdout(&inspect(&[]));
+    assert!(list.contains("1  0.010 s  alice -> bob  failed") && list.contains("  plaintext  "), "{list}");
+    assert!(list.contains(&format!("`swarmlab inspect {run} --connection 1`")), "{list}");
+    let second = stdout(&inspect(&["--connection", "2"]));
+    assert!(second.starts_with("Connection 2: alice -> bob, plaintext\n"), "{second}");
+    assert!(!second.contains('\x1b'), "no colours in a pipe");
+
+    let json: Value = serde_json::from_str(&stdout(&inspect(&["--connection", "2", "--json"]))).unwrap();
+    let handshake = &json["streams"][0]["spans"][0];
+    assert_eq!(
+        (&json["cipher"], &handshake["name"], &handshake["len"]),
+        (&"plaintext".into(), &"handshake".into(), &68.into())
+    );
+    assert_eq!(stdout(&inspect(&["--json", "--peer", "bob"])).lines().count(), 2);
+
+    let wrong = |args: &[&str]| {
+        let output = inspect(args);
+        assert_eq!(code(&output), 2, "{args:?}");
+        stderr(&output)
+    };
+    let text = wrong(&["--connection", "3"]);
+    assert!(text.contains("there is no connection 3, but these:") && text.contains("alice -> bob"), "{text}");
+    assert!(wrong(&["--peer", "carol"]).contains("has carol at an end, but alice, bob"));
+    fs::remove_dir_all(dir.path().join("wire")).unwrap();
+    assert!(wrong(&[]).contains("no wire record: `swarmlab run` makes one"));
+    assert!(stderr(&swarmlab(&["inspect", "/no/such/run"])).contains("there is no run"));
 }
 
 #[test]
@@ -190,6 +227,41 @@ fn for_programs_there_is_json_and_nothing_else() {
     assert_eq!(lines.last().unwrap()["outcome"], "passed");
     assert!(lines.iter().any(|line| line["ev"] == "block-received"));
     assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn a_run_is_read_again_as_the_provider_and_the_others_saw_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let runs = dir.path().join("runs");
+    assert_eq!(code(&swarmlab(&["run", "isp-signature", "--quiet", "--runs", path(&runs)])), 0);
+    let run = only_run(&runs);
+
+    let lines = |args: &[&str]| -> Vec<Value> {
+        let output = swarmlab(args);
+        assert_eq!(code(&output), 0, "{args:?}: {}", stderr(&output));
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let judged = lines(&["isp", path(&run), "--json"]);
+    let suspected = |kind: &str| {
+        let flows = judged.iter().filter(|flow| flow["kind"] == kind);
+        Vec::from_iter(flows.map(|flow| (flow["signature"]["class"].clone(), flow["shape"]["suspects"].clone())))
+    };
+    for kind in ["rc4", "plaintext-after-handshake"] {
+        assert!(!suspected(kind).is_empty(), "{judged:?}");
+        assert!(suspected(kind).iter().all(|seen| *seen == ("obfuscated-unknown".into(), true.into())), "{judged:?}");
+    }
+    assert!(suspected("plaintext").iter().all(|seen| seen.0 == "plaintext-bittorrent"), "{judged:?}");
+    let learned = lines(&["observers", path(&run), "--json"]);
+    assert_eq!(learned.len(), 24);
+    assert!(learned.iter().all(|line| line["learned"] == "no" || line["evidence"][0].is_u64()), "{learned:?}");
+
+    for args in [&["isp", path(&run)][..], &["observers", path(&run)], &["observers", path(&run), path(&run)]] {
+        let text = stdout(&swarmlab(args));
+        assert!(text.lines().all(|line| line.chars().count() <= 100) && !text.contains('\u{1b}'), "{text}");
+    }
+    let output = swarmlab(&["observers", path(&runs)]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("there is no run"), "{}", stderr(&output));
 }
 
 #[test]

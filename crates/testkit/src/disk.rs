@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use metainfo::Info;
 use model::{Block, PieceIndex};
 use node::{DiskDone, DiskError, DiskOp};
@@ -31,10 +31,10 @@ impl MemoryDisk {
         Ok(Sha1::digest(bytes).into())
     }
 
-    fn read(&self, info: &Info, block: Block) -> Result<Bytes, DiskError> {
+    fn read(&self, info: &Info, block: Block) -> Result<BytesMut, DiskError> {
         let start = start_of(info, block.piece) + block.offset.0 as usize;
         let bytes = self.bytes.get(start..start + block.length as usize).ok_or(DiskError::Absent)?;
-        Ok(Bytes::copy_from_slice(bytes))
+        Ok(BytesMut::from(bytes))
     }
 
     fn write(&mut self, info: &Info, block: Block, data: &[u8]) -> Result<(), DiskError> {

@@ -6,10 +6,12 @@
 
 mod content;
 mod disk;
+mod recorded;
 mod stranger;
 mod table;
 
 pub use content::{content, folder_torrent, torrent_of};
 pub use disk::MemoryDisk;
+pub use recorded::record_run;
 pub use stranger::Stranger;
 pub use table::{Seat, Table};

@@ -3,14 +3,17 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use bytes::{Bytes, BytesMut};
-use events::{ClosedBy, Event, Names, Record};
+use events::{ClosedBy, Event, LabKey, Names, Record, WireLine};
 use metainfo::Info;
 use model::{PeerId, Rng, Time};
 use node::{Command, ConnId, JoinOptions, Node, NodeConfig, TorrentKey, TorrentSource};
+use serde::Serialize;
 use tracker::{Tracker, TrackerCommand};
 
 use crate::MemoryDisk;
@@ -26,6 +29,9 @@ pub struct Table {
     due: BinaryHeap<Reverse<(Time, u64, Happening)>>,
     names: Names,
     pub log: Vec<Record>,
+    /// What crossed the wire, by who recorded ([`node::Glass`]).
+    pub wire: BTreeMap<String, Vec<WireLine>>,
+    pub keys: BTreeMap<String, Vec<LabKey>>,
 }
 
 /// One node with its disks and connections.
@@ -69,6 +75,8 @@ impl Table {
             due: BinaryHeap::new(),
             names: Names::default(),
             log: Vec::new(),
+            wire: BTreeMap::new(),
+            keys: BTreeMap::new(),
         }
     }
 
@@ -147,6 +155,27 @@ impl Table {
 
     pub fn addr(&self, name: &str) -> SocketAddr {
         self.seats[name].addr
+    }
+
+    /// Writes what was recorded as the folder of a run: `events.jsonl`, `wire/` and `keys/`.
+    pub fn write_run(&self, folder: &Path) -> io::Result<()> {
+        fn lines(items: &[impl ToString]) -> String {
+            items.iter().map(|item| item.to_string() + "\n").collect()
+        }
+        fn json(items: &[impl Serialize]) -> io::Result<Vec<String>> {
+            Ok(items.iter().map(serde_json::to_string).collect::<Result<_, _>>()?)
+        }
+        for kind in ["wire", "keys"] {
+            fs::create_dir_all(folder.join(kind))?;
+        }
+        fs::write(folder.join("events.jsonl"), lines(&self.log))?;
+        for (name, chunks) in &self.wire {
+            fs::write(folder.join(format!("wire/{name}.jsonl")), lines(&json(chunks)?))?;
+        }
+        for (name, keys) in &self.keys {
+            fs::write(folder.join(format!("keys/{name}.jsonl")), lines(&json(keys)?))?;
+        }
+        Ok(())
     }
 
     /// What `name` reported.
@@ -355,6 +384,10 @@ impl Table {
                     seat.node.handle_disk(now, torrent, done);
                 }
                 Command::Event(event) => self.record(name, event),
+                Command::Wire(chunk) => {
+                    self.wire.entry(name.to_owned()).or_default().push(WireLine { time: now, chunk });
+                }
+                Command::Key(key) => self.keys.entry(name.to_owned()).or_default().push(key),
                 Command::Finished => seat.finished = true,
             }
         }

@@ -5,6 +5,8 @@
 //! builds that check arithmetic, when a peer sends more digits than fit; and one value of an
 //! unexpected type loses the whole dictionary, while real clients read past it.
 
+use std::ops::Range;
+
 use bytes::{BufMut, BytesMut};
 
 /// Why bytes are not a bencoded dictionary. Positions count from 0.
@@ -52,12 +54,18 @@ impl<'a> Dict<'a> {
 
     /// Keys and values, in the order sent.
     pub(crate) fn entries(self) -> impl Iterator<Item = (&'a [u8], Value<'a>)> {
+        self.placed_entries().map(|(_, key, value)| (key, value))
+    }
+
+    /// Keys and values with the place of both, counted from the `d` that opens the dictionary.
+    pub(crate) fn placed_entries(self) -> impl Iterator<Item = (Range<usize>, &'a [u8], Value<'a>)> {
         let mut rest = self.entries;
         std::iter::from_fn(move || {
+            let from = 1 + self.entries.len() - rest.len();
             let (key, after_key) = take_value(rest)?;
             let (value, after_value) = take_value(after_key)?;
             rest = after_value;
-            Some((key.text()?, value))
+            Some((from..1 + self.entries.len() - rest.len(), key.text()?, value))
         })
     }
 }
@@ -208,6 +216,8 @@ mod tests {
         assert_eq!(entries[0].1.int(), Some(-7));
         let (key, value) = entries[1].1.dict().unwrap().entries().next().unwrap();
         assert_eq!((key, value.text()), (&b"x"[..], Some(&b"yz"[..])));
+        let places: Vec<_> = dict.placed_entries().map(|(place, ..)| place).collect();
+        assert_eq!(places, [1..8, 8..20, 20..30]);
         assert!(entries[2].1.int().is_none() && entries[2].1.text().is_none() && entries[2].1.dict().is_none());
     }
 

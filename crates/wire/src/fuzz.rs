@@ -4,8 +4,10 @@
 use bytes::{Bytes, BytesMut};
 use model::Rng;
 
+pub use crate::mse::fuzz::exercise as exercise_mse;
 use crate::{
     Decoder, ExtensionHandshake, Handshake, Message, MetadataMessage, Pex, UploadOnly, WireError, allowed_fast_set,
+    explain,
 };
 
 /// What came out of a stream: its values, and the error that ended it.
@@ -45,6 +47,7 @@ pub fn exercise(bytes: &[u8]) {
     read_extensions(bytes);
     peek_agrees(bytes);
     fast_set_is_a_set(bytes);
+    explain::fuzz::exercise(bytes);
 }
 
 fn hear(bytes: &[u8], with_handshake: bool, mut portions: Portions) -> Heard {

@@ -66,7 +66,7 @@ fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 }
 
 /// The protocol's name, its length before it.
-const PROTOCOL: &[u8; 20] = b"\x13BitTorrent protocol";
+pub(crate) const PROTOCOL: &[u8; 20] = b"\x13BitTorrent protocol";
 const RESERVED_AT: usize = 20;
 const INFO_HASH_AT: usize = 28;
 const PEER_ID_AT: usize = 48;

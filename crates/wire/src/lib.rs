@@ -8,6 +8,8 @@
 //! | the info dictionary, in parts | [`MetadataMessage`] | 9 |
 //! | peers telling of peers | [`Pex`] | 11 |
 //! | "I only upload" | [`UploadOnly`], [`ExtensionHandshake::upload_only`] | 21 |
+//! | what each recorded byte means | [`explain`] | all of these |
+//! | all of it made to look like noise | [`mse`] | none: Message Stream Encryption |
 //!
 //! Bytes arrive in any portions: a decoder takes whole values from the front of the caller's
 //! buffer and leaves the rest, and any split of the same bytes gives the same values. A
@@ -15,17 +17,19 @@
 //! value. What is wrong is refused at the first byte that shows it.
 //!
 //! Left out: what a message means (that is the swarm's), whether a piece or an offset exists
-//! in the torrent (only the swarm knows its size), and encryption, which wraps these bytes.
+//! in the torrent (only the swarm knows its size), and when to encrypt (the node's).
 
 mod bencode;
 mod decoder;
 mod error;
+pub mod explain;
 mod ext;
 mod fast;
 #[doc(hidden)]
 pub mod fuzz;
 mod handshake;
 mod message;
+pub mod mse;
 mod reserved;
 
 pub use bencode::BencodeError;

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod economy;
+mod encryption;
 mod occurrence;
 mod order;
 mod support;
@@ -210,6 +211,15 @@ fn fold_for(expect: &Expectation, plan: &Plan) -> Box<dyn Fold> {
         E::Ratio { who, range } => Box::new(economy::Ratio::new(who, range)),
         E::UnchokedTime { who, by, range } => Box::new(economy::UnchokedTime::new(who, by, range)),
         E::Banned { who, quantifier, by } => Box::new(economy::Banned::new(who, quantifier, by)),
+        E::Cipher { ciphers, who, remote } => {
+            let right = ciphers.iter().map(|cipher| cipher.name()).collect();
+            Box::new(encryption::Between::new(who, remote, right, encryption::cipher))
+        }
+        E::Observer { observer, learned } => Box::new(encryption::Observed::new(observer, learned)),
+        E::Classified { classes, who, remote } => {
+            let right = classes.iter().map(|class| class.name()).collect();
+            Box::new(encryption::Between::new(who, remote, right, encryption::class))
+        }
     }
 }
 

@@ -7,15 +7,28 @@ use model::Rate;
 
 use crate::diagnostic::Faults;
 use crate::named::UnknownName;
-use crate::plan::{Client, Member, Net, Persona, Role};
-use crate::read::fields::{Fields, amount, name, text, whole};
+use crate::plan::{Client, Encryption, EncryptionMethod, Member, Net, Persona, Role};
+use crate::read::fields::{Fields, amount, items, name, text, whole};
 use crate::read::stage::{check_name, default_net, net_name};
 use crate::selector::{ALL, TRACKER};
 use crate::tree::{Key, Node};
 use crate::units;
 
-pub const CAST_KEYS: &[&str] =
-    &["at", "role", "count", "persona", "client", "knows", "picking", "up", "down", "slots", "detail"];
+pub const CAST_KEYS: &[&str] = &[
+    "at",
+    "role",
+    "count",
+    "persona",
+    "client",
+    "knows",
+    "picking",
+    "up",
+    "down",
+    "slots",
+    "detail",
+    "encryption",
+    "encryption-methods",
+];
 
 const CAST_EXAMPLE: &str = "cast: { seed: { role: seed }, leecher: { role: leech, count: 4 } }";
 
@@ -71,6 +84,14 @@ impl CastReader<'_> {
                 .and_then(|node| whole(node, "`slots`", 1, SLOTS_MAX, faults))
                 .map(|slots| slots as u32),
             detail: fields.get("detail").and_then(|node| detail(node, faults)).unwrap_or_default(),
+            encryption: fields
+                .get("encryption")
+                .and_then(|node| name(node, "`encryption`", faults))
+                .unwrap_or_default(),
+            encryption_methods: fields
+                .get("encryption-methods")
+                .and_then(|node| encryption_methods(node, faults))
+                .unwrap_or_else(|| EncryptionMethod::ALL.to_vec()),
         };
         self.refuse_contradictions(&member, fields, faults);
         let count = fields.get("count").and_then(|node| whole(node, "`count`", 1, CAST_MAX as u64, faults));
@@ -99,6 +120,13 @@ impl CastReader<'_> {
                 let message = format!("`{key}` is for client swarmlab: rqbit is a stock client and goes its own way");
                 refuse(key, message, "leave it away");
             }
+            for key in ["encryption", "encryption-methods"] {
+                let message = format!("`{key}` is for client swarmlab: rqbit speaks plaintext and nothing else");
+                refuse(key, message, "leave it away");
+            }
+        } else if member.encryption == Encryption::Disabled {
+            let message = "there is no method to choose where encryption is disabled".into();
+            refuse("encryption-methods", message, "leave it away, or choose another `encryption`");
         }
     }
 }
@@ -134,6 +162,26 @@ fn detail(node: &Node, faults: &mut Faults) -> Option<Detail> {
             None
         }
     }
+}
+
+/// Each method once, in the order of the list of them all: which is named first says nothing.
+fn encryption_methods(node: &Node, faults: &mut Faults) -> Option<Vec<EncryptionMethod>> {
+    let mut named: Vec<EncryptionMethod> = Vec::new();
+    for item in items(node) {
+        let method = name(item, "`encryption-methods`", faults)?;
+        if named.contains(&method) {
+            faults.add_with_help(item.spot, format!("`{method}` is named twice"), "name it once");
+            return None;
+        }
+        named.push(method);
+    }
+    if named.is_empty() {
+        let help = "write `[rc4]`, `[plaintext-after-handshake]`, or leave it away for both";
+        faults.add_with_help(node.spot, "`encryption-methods` names none", help);
+        return None;
+    }
+    named.sort();
+    Some(named)
 }
 
 /// Words with a meaning of their own where names stand.

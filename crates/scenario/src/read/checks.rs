@@ -1,12 +1,13 @@
 //! Reads the checks.
 
-use events::KINDS;
+use events::{Cipher, Degree, FlowClass, Item, KINDS, Observer};
 
 use crate::check::{
-    AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, Quantity, Range, Until, What,
+    AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, LEARNED_KEYS, Quantity, Range, Until, What,
 };
 use crate::cue;
 use crate::diagnostic::{Faults, Spot};
+use crate::named::UnknownName;
 use crate::nearest::nearest;
 use crate::plan::Role;
 use crate::read::cue_at;
@@ -128,6 +129,17 @@ impl CheckReader<'_> {
                 let (who, range) = (self.downloaders(faults), self.numbers(1, faults));
                 Some(Expectation::FinishedRank { who: who?, range: range? })
             }
+            "cipher" => {
+                let (ciphers, (who, remote)) =
+                    (self.names(self.value, "cipher", &Cipher::ALL, Cipher::name, faults), self.ends(faults)?);
+                Some(Expectation::Cipher { ciphers: ciphers?, who, remote })
+            }
+            "classified" => {
+                let classes = self.names(self.value, "class of flows", &FlowClass::ALL, FlowClass::name, faults);
+                let (who, remote) = self.ends(faults)?;
+                Some(Expectation::Classified { classes: classes?, who, remote })
+            }
+            "observer" => self.observer(faults),
             _ => {
                 let (who, range) = (self.downloaders(faults), self.shares(faults));
                 Some(Expectation::Reached { who: who?, range: range? })
@@ -239,6 +251,32 @@ impl CheckReader<'_> {
         Some(Expectation::AnnounceCount { who: who?, event, range: range? })
     }
 
+    fn observer(&self, faults: &mut Faults) -> Option<Expectation> {
+        let names = self.names(self.value, "observer", &Observer::ALL, Observer::name, faults)?;
+        let [observer] = names[..] else {
+            faults.add_with_help(self.value.spot, "a check is about one observer", "make it several checks");
+            return None;
+        };
+        let mut learned: Vec<(Item, Degree)> = Vec::new();
+        for (key, degree) in LEARNED_KEYS {
+            let Some(node) = self.fields.get(key) else { continue };
+            for item in self.names(node, "thing to learn", &Item::ALL, Item::name, faults)? {
+                if learned.iter().any(|(known, _)| *known == item) {
+                    let message = format!("`{}` is in two of the lists", item.name());
+                    faults.add_with_help(node.spot, message, "it is learned fully, partly or not at all");
+                    return None;
+                }
+                learned.push((item, degree));
+            }
+        }
+        if learned.is_empty() {
+            let message = "`observer` needs one of `learns`, `partly` and `not`";
+            faults.add_with_help(self.fields.spot, message, format!("write something like `{}`", self.kind.example));
+            return None;
+        }
+        Some(Expectation::Observer { observer, learned })
+    }
+
     /// The kind of event that is the check's value, with `who` and `remote`.
     fn what(&self, faults: &mut Faults) -> Option<What> {
         let word = text(self.value, &format!("`{}`", self.kind.name), "piece-failed", faults)?;
@@ -270,6 +308,51 @@ impl CheckReader<'_> {
         let what = What { event, who: who?, remote: remote? };
         self.told(&what, faults);
         Some(what)
+    }
+
+    /// One or several of the names of a kind, each there once.
+    fn names<T: Copy + PartialEq>(
+        &self,
+        node: &Node,
+        kind: &'static str,
+        all: &[T],
+        name_of: impl Fn(T) -> &'static str,
+        faults: &mut Faults,
+    ) -> Option<Vec<T>> {
+        let known = || all.iter().map(|value| name_of(*value));
+        let mut named: Vec<T> = Vec::new();
+        for item in items(node) {
+            let word = text(item, &format!("`{}`", self.kind.name), known().next().unwrap_or_default(), faults)?;
+            let Some(value) = all.iter().copied().find(|value| name_of(*value) == word) else {
+                let unknown = UnknownName::new(kind, word, known().collect());
+                faults.add_with_help(item.spot, unknown.to_string(), unknown.help());
+                return None;
+            };
+            if named.contains(&value) {
+                faults.add_with_help(item.spot, format!("`{word}` is named twice"), "name it once");
+                return None;
+            }
+            named.push(value);
+        }
+        if named.is_empty() {
+            let message = format!("`{}` names none", self.kind.name);
+            faults.add_with_help(node.spot, message, format!("write `{}`", self.kind.example));
+            return None;
+        }
+        Some(named)
+    }
+
+    /// Between whom: `who` is everybody if left away, `remote` anybody.
+    fn ends(&self, faults: &mut Faults) -> Option<(Selector, Option<Selector>)> {
+        let who = self.who_or_all("who", faults);
+        let remote = match self.fields.get("remote") {
+            Some(node) => {
+                let remote = self.roster.selector(node, "`remote`", faults);
+                (!remote.names().is_empty()).then_some(Some(remote))
+            }
+            None => Some(None),
+        };
+        Some((who?, remote?))
     }
 
     /// The check's value as some of the cast.

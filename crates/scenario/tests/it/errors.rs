@@ -60,6 +60,165 @@ error: `within`: `30` has no unit
 "#,
     ),
     (
+        "encryption that can't be or contradicts itself",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast:
+  a: { role: seed, encryption: requierd, encryption-methods: [rc4, aes] }
+  b: { role: leech, encryption: disabled, encryption-methods: rc4 }
+  c: { role: leech, client: rqbit, encryption: required }
+  d: { role: leech, encryption-methods: [] }
+  e: { role: leech, encryption-methods: [rc4, rc4], encrypton: required }
+check: [{ complete: all, within: 9 s }]
+"#,
+        r#"error: no encryption policy is called `requierd`
+ --> lab.yaml:5:32
+  |
+5 |   a: { role: seed, encryption: requierd, encryption-methods: [rc4, aes] }
+  |                                ^^^^^^^^
+  = help: did you mean `required`?
+
+error: no encryption method is called `aes`
+ --> lab.yaml:5:68
+  |
+5 |   a: { role: seed, encryption: requierd, encryption-methods: [rc4, aes] }
+  |                                                                    ^^^
+  = help: one of: rc4, plaintext-after-handshake
+
+error: there is no method to choose where encryption is disabled
+ --> lab.yaml:6:63
+  |
+6 |   b: { role: leech, encryption: disabled, encryption-methods: rc4 }
+  |                                                               ^^^
+  = help: leave it away, or choose another `encryption`
+
+error: `encryption` is for client swarmlab: rqbit speaks plaintext and nothing else
+ --> lab.yaml:7:48
+  |
+7 |   c: { role: leech, client: rqbit, encryption: required }
+  |                                                ^^^^^^^^
+  = help: leave it away
+
+error: `encryption-methods` names none
+ --> lab.yaml:8:41
+  |
+8 |   d: { role: leech, encryption-methods: [] }
+  |                                         ^
+  = help: write `[rc4]`, `[plaintext-after-handshake]`, or leave it away for both
+
+error: `rc4` is named twice
+ --> lab.yaml:9:47
+  |
+9 |   e: { role: leech, encryption-methods: [rc4, rc4], encrypton: required }
+  |                                               ^^^
+  = help: name it once
+
+error: unknown key `encrypton` in `e`
+ --> lab.yaml:9:53
+  |
+9 |   e: { role: leech, encryption-methods: [rc4, rc4], encrypton: required }
+  |                                                     ^^^^^^^^^
+  = help: did you mean `encryption`?
+"#,
+    ),
+    (
+        "checks of encryption name what there is",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, sharer: { role: leech } }
+check:
+  - { cipher: rc5, who: sharer }
+  - { cipher: [], remote: seed }
+  - { cipher: [rc4, rc4], remote: nobody }
+  - { classified: bittorrent }
+  - { observer: ips, not: content }
+  - { observer: [isp, tracker], not: content }
+  - { observer: isp }
+  - { observer: isp, learns: [address], not: content }
+  - { observer: isp, learns: [content, names], not: content }
+  - { never: plaintext-handshak }
+"#,
+        r#"error: no cipher is called `rc5`
+ --> lab.yaml:6:15
+  |
+6 |   - { cipher: rc5, who: sharer }
+  |               ^^^
+  = help: did you mean `rc4`?
+
+error: `cipher` names none
+ --> lab.yaml:7:15
+  |
+7 |   - { cipher: [], remote: seed }
+  |               ^
+  = help: write `{ cipher: rc4, who: sharer, remote: seed }`
+
+error: `rc4` is named twice
+ --> lab.yaml:8:21
+  |
+8 |   - { cipher: [rc4, rc4], remote: nobody }
+  |                     ^^^
+  = help: name it once
+
+error: nobody in the cast is called `nobody`
+ --> lab.yaml:8:35
+  |
+8 |   - { cipher: [rc4, rc4], remote: nobody }
+  |                                   ^^^^^^
+  = help: one of: seed, sharer, all
+
+error: no class of flows is called `bittorrent`
+ --> lab.yaml:9:19
+  |
+9 |   - { classified: bittorrent }
+  |                   ^^^^^^^^^^
+  = help: one of: plaintext-bittorrent, obfuscated-unknown, http, other
+
+error: no observer is called `ips`
+  --> lab.yaml:10:17
+   |
+10 |   - { observer: ips, not: content }
+   |                 ^^^
+   = help: did you mean `isp`?
+
+error: a check is about one observer
+  --> lab.yaml:11:17
+   |
+11 |   - { observer: [isp, tracker], not: content }
+   |                 ^
+   = help: make it several checks
+
+error: `observer` needs one of `learns`, `partly` and `not`
+  --> lab.yaml:12:5
+   |
+12 |   - { observer: isp }
+   |     ^
+   = help: write something like `{ observer: isp, learns: [addresses, info-hash], not: content }`
+
+error: no thing to learn is called `address`
+  --> lab.yaml:13:31
+   |
+13 |   - { observer: isp, learns: [address], not: content }
+   |                               ^^^^^^^
+   = help: did you mean `addresses`?
+
+error: `content` is in two of the lists
+  --> lab.yaml:14:53
+   |
+14 |   - { observer: isp, learns: [content, names], not: content }
+   |                                                     ^^^^^^^
+   = help: it is learned fully, partly or not at all
+
+error: no kind of event is called `plaintext-handshak`
+  --> lab.yaml:15:14
+   |
+15 |   - { never: plaintext-handshak }
+   |              ^^^^^^^^^^^^^^^^^^
+   = help: did you mean `plaintext-handshake`?
+"#,
+    ),
+    (
         "amounts need their unit and counts their bounds",
         r#"scenario: 2
 title: x
@@ -339,7 +498,7 @@ error: this check does not say what it checks
    |
 10 |   - { pass: "x" }
    |     ^
-   = help: it begins with one of: complete, hash-ok, order, never, always, count, pieces-from, ratio, unchoked-time, banned, resumed, announce-count, finished-rank, reached
+   = help: it begins with one of: complete, hash-ok, order, never, always, count, pieces-from, ratio, unchoked-time, banned, resumed, announce-count, finished-rank, reached, cipher, classified, observer
 
 error: `sharer` does not report `block-sent`: its events tell of pieces, not of blocks
   --> lab.yaml:11:14

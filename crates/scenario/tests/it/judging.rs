@@ -302,6 +302,107 @@ const CASES: &[Case] = &[
             "can't tell whether sharer ends with between 10 % and 95 % of the pieces: sharer-2 reported no piece",
         ),
     },
+    Case {
+        check: "{ never: plaintext-handshake, who: sharer }",
+        pass: (
+            "1 sharer-1 settled seed rc4\n1 sharer-2 settled seed rc4\n2 rider in-the-clear seed",
+            "as expected: no `plaintext-handshake` from sharer",
+        ),
+        fail: (
+            "1 sharer-1 settled seed rc4\n2 sharer-2 in-the-clear seed",
+            "expected: no `plaintext-handshake` from sharer (once, first from sharer-2 after 2.0 s)",
+        ),
+        unknown: (
+            "1 sharer-1 settled seed rc4",
+            "can't tell whether no `plaintext-handshake` from sharer: nothing was heard from sharer-2",
+        ),
+    },
+    Case {
+        check: "{ cipher: rc4, who: sharer, remote: seed }",
+        pass: (
+            "1 sharer-1 settled seed rc4
+             1 seed settled sharer-1 rc4
+             2 seed settled sharer-2 rc4
+             3 sharer-1 settled rider plaintext",
+            "as expected: every connection between sharer and seed settles on rc4 (sharer-1 with seed and sharer-2 with seed)",
+        ),
+        fail: (
+            "1 sharer-1 settled seed rc4
+             2 seed settled sharer-2 plaintext-after-handshake
+             2 seed classified sharer-2 obfuscated-unknown",
+            "expected: every connection between sharer and seed settles on rc4 (sharer-2 with seed: plaintext-after-handshake after 2.0 s)",
+        ),
+        unknown: (
+            "1 sharer-1 settled seed rc4
+             2 sharer-2 settled rider rc4",
+            "can't tell whether every connection between sharer and seed settles on rc4: no connection of sharer-2 with seed told of it",
+        ),
+    },
+    Case {
+        check: "{ cipher: [rc4, plaintext-after-handshake], who: [rider, seed] }",
+        pass: (
+            "1 rider settled seed rc4
+             2 rider settled 127.0.0.1:6881 plaintext-after-handshake
+             3 sharer-1 settled sharer-2 plaintext",
+            "as expected: every connection of rider and seed settles on rc4 or plaintext-after-handshake (rider with 127.0.0.1:6881: plaintext-after-handshake and rider with seed: rc4)",
+        ),
+        fail: (
+            "1 rider settled seed rc4
+             2 rider settled 127.0.0.1:6881 plaintext",
+            "expected: every connection of rider and seed settles on rc4 or plaintext-after-handshake (rider with 127.0.0.1:6881: plaintext after 2.0 s)",
+        ),
+        unknown: (
+            "1 rider settled sharer-1 rc4",
+            "can't tell whether every connection of rider and seed settles on rc4 or plaintext-after-handshake: no connection of seed with anybody told of it",
+        ),
+    },
+    Case {
+        check: "{ observer: isp, learns: [addresses, info-hash], partly: sizes, not: [content] }",
+        pass: (
+            "1 tracker announced sharer-1 started
+             2 sharer-1 settled seed rc4
+             3 sharer-1 verified 1/1 seed:100",
+            "as expected: the provider on the path learns addresses and info-hash, something of sizes, nothing of content (addresses yes, info-hash yes, sizes partly, content no)",
+        ),
+        fail: (
+            "1 tracker announced sharer-1 started
+             2 sharer-1 settled seed plaintext-after-handshake
+             3 sharer-1 verified 1/1 seed:100",
+            "expected: the provider on the path learns addresses and info-hash, something of sizes, nothing of content (content yes: every piece crossed in the clear)",
+        ),
+        unknown: (
+            "1 tracker announced sharer-1 started
+             2 sharer-1 settled seed rc4",
+            "can't tell whether the provider on the path learns addresses and info-hash, something of sizes, nothing of content: nobody at all learned anything of content",
+        ),
+    },
+    Case {
+        check: "{ classified: obfuscated-unknown, who: sharer, remote: seed }",
+        pass: (
+            "1 sharer-1 classified seed obfuscated-unknown
+             1 sharer-1 settled seed rc4
+             2 sharer-2 settled seed rc4
+             2 sharer-2 classified seed obfuscated-unknown
+             2 sharer-2 closed seed
+             3 sharer-1 classified rider plaintext-bittorrent
+             3 sharer-1 settled rider plaintext
+             3 sharer-1 closed rider
+             4 sharer-1 classified seed other
+             4 sharer-1 closed seed",
+            "as expected: every connection between sharer and seed is taken for obfuscated-unknown (sharer-1 with seed and sharer-2 with seed)",
+        ),
+        fail: (
+            "1 sharer-1 classified seed obfuscated-unknown
+             2 seed classified sharer-1 plaintext-bittorrent
+             2 seed settled sharer-1 plaintext",
+            "expected: every connection between sharer and seed is taken for obfuscated-unknown (sharer-1 with seed: plaintext-bittorrent after 2.0 s)",
+        ),
+        unknown: (
+            "1 sharer-1 settled seed rc4
+             2 sharer-2 classified seed obfuscated-unknown",
+            "can't tell whether every connection between sharer and seed is taken for obfuscated-unknown: no connection of sharer-1 and sharer-2 with seed told of it",
+        ),
+    },
 ];
 
 #[test]
@@ -353,12 +454,37 @@ fn the_authors_words_and_the_lesson_reach_the_verdict() {
 
 #[test]
 fn a_stock_client_that_keeps_silent_makes_a_check_unsupported() {
+    let plan = plan_of("stock: { role: leech, client: rqbit }", "{ never: plaintext-handshake }");
+    let verdict = &judge(&plan, "")[0];
+    assert_eq!(verdict.outcome, Outcome::Unsupported, "the silence of one who never tells proves nothing");
+    assert!(verdict.text.contains("stock is played by client rqbit, which does not report `plaintext-handshake`"));
+
     let plan = plan_of("stock: { role: leech, client: rqbit }", "{ never: piece-failed, who: stock }");
     let verdict = judge(&plan, "1 stock joined").remove(0);
     assert_eq!(verdict.outcome, Outcome::Unsupported);
     assert_eq!(
         verdict.text,
         "can't tell whether no `piece-failed` from stock: stock is played by client rqbit, which does not report `piece-failed`"
+    );
+}
+
+#[test]
+fn a_stock_client_is_judged_by_what_the_other_end_tells() {
+    let stock = "stock: { role: leech, client: rqbit, count: 2 }";
+    let verdict = judge(
+        &plan_of(stock, "{ cipher: plaintext, who: stock }"),
+        "1 seed settled stock-1 plaintext\n1 seed settled stock-2 plaintext",
+    );
+    assert_eq!(verdict[0].outcome, Outcome::Pass, "{}", verdict[0].text);
+    let verdict = judge(
+        &plan_of(stock, "{ cipher: plaintext, who: stock-1, remote: stock-2 }"),
+        "1 seed settled stock-1 plaintext",
+    )
+    .remove(0);
+    assert_eq!(verdict.outcome, Outcome::Unsupported);
+    assert_eq!(
+        verdict.text,
+        "can't tell whether every connection between stock-1 and stock-2 settles on plaintext: stock-1 and stock-2 are played by client rqbit, which does not report `cipher-settled`"
     );
 }
 

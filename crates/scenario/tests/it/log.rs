@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use events::{ClosedBy, Event, Provenance, Record, Remote, UnchokeSlot};
+use events::{Cipher, ClosedBy, Direction, Event, FlowClass, Provenance, Record, Remote, UnchokeSlot};
 use model::{ByteCount, InfoHash, PeerId, Rate, Time};
 
 /// Reads a drawing. A piece has 100 bytes.
@@ -19,7 +19,8 @@ fn record(line: &str) -> Record {
 
 fn event(kind: &str, words: &[&str]) -> Option<Event> {
     let why = String::new;
-    let conn = 1;
+    // One connection to each other side.
+    let conn = words.first().map_or(0, |name| name.bytes().map(u64::from).sum());
     Some(match kind {
         "started" => Event::Started { peer_id: PeerId([1; 20]), listen: addr(), client: why() },
         "joined" => Event::Joined { info_hash: InfoHash([1; 20]), name: None, private: false },
@@ -57,6 +58,15 @@ fn event(kind: &str, words: &[&str]) -> Option<Event> {
         }
         "choked" => Event::Choked { conn, remote: remote(words[0]), rank: 1, rate: Rate(0), why: why() },
         "closed" => Event::Closed { conn, remote: remote(words[0]), by: ClosedBy::Them, why: why() },
+        "in-the-clear" => Event::PlaintextHandshake { conn, remote: remote(words[0]), direction: Direction::Out },
+        "settled" => {
+            let cipher = Cipher::ALL.into_iter().find(|cipher| cipher.name() == words[1])?;
+            Event::CipherSettled { conn, remote: remote(words[0]), cipher }
+        }
+        "classified" => {
+            let class = FlowClass::ALL.into_iter().find(|class| class.name() == words[1])?;
+            Event::FlowClassified { conn, remote: remote(words[0]), class, rule: why() }
+        }
         "interested" => Event::Interested { conn, remote: remote(words[0]) },
         "copy-out" => Event::CopyOut { pieces: 8 },
         "left" => Event::Left { why: why() },

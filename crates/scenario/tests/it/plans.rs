@@ -5,8 +5,8 @@ use std::time::Duration;
 use events::Detail;
 use model::{ByteCount, Rate};
 use swarmlab_scenario::{
-    Action, Client, ContentSource, Expectation, Knows, Limit, Nat, Persona, Picking, Plan, Role, Share, When, World,
-    parse, shipped,
+    Action, Client, ContentSource, Encryption, EncryptionMethod, Expectation, Knows, Limit, Nat, Persona, Picking,
+    Plan, Role, Share, When, World, parse, shipped,
 };
 
 const FULL: &str = r#"
@@ -24,9 +24,9 @@ net:
   dsl: { rtt: 40 ms, up: 1 Mbit/s, down: 8 Mbit/s, nat: port-restricted }
 tracker: { at: lan, interval: 2 min }
 cast:
-  seed:   { at: lan, role: seed, up: 4 Mbit/s, slots: 4, detail: block }
-  sharer: { at: dsl, role: leech, count: 3, down: 1 MiB/s, knows: magnet, picking: sequential }
-  rider:  { at: dsl, role: leech, persona: free-rider, up: 900 kB/s }
+  seed:   { at: lan, role: seed, up: 4 Mbit/s, slots: 4, detail: block, encryption: disabled }
+  sharer: { at: dsl, role: leech, count: 3, down: 1 MiB/s, knows: magnet, picking: sequential, encryption: preferred, encryption-methods: rc4 }
+  rider:  { at: dsl, role: leech, persona: free-rider, up: 900 kB/s, encryption: required, encryption-methods: [plaintext-after-handshake, rc4] }
   stock:  { role: leech, client: rqbit, count: 2 }
 script:
   - { at: 0 s, do: join, who: [seed, sharer, rider] }
@@ -61,6 +61,10 @@ check:
   - { announce-count: all, event: none, max: 100 }
   - { finished-rank: rider, min: 2, max: 6 }
   - { reached: rider, max: 99.9 % }
+  - { cipher: [rc4, plaintext], who: [rider, sharer], remote: stock }
+  - { cipher: plaintext }
+  - { observer: outsider, not: [content, names], partly: sizes }
+  - { classified: [http, other], who: sharer-1 }
 "#;
 
 #[test]
@@ -80,6 +84,15 @@ fn everything_that_can_be_written_is_read() {
     let seed = plan.member("seed").unwrap();
     assert_eq!((seed.detail, seed.slots, seed.up), (Detail::Block, Some(4), Some(Rate(500_000))));
     assert_eq!(plan.member("rider").unwrap().persona, Persona::FreeRider);
+    let encryption = |name: &str| {
+        let member = plan.member(name).unwrap();
+        (member.encryption, member.encryption_methods.clone())
+    };
+    let both = EncryptionMethod::ALL.to_vec();
+    assert_eq!(encryption("seed"), (Encryption::Disabled, both.clone()));
+    assert_eq!(encryption("sharer-2"), (Encryption::Preferred, vec![EncryptionMethod::Rc4]));
+    assert_eq!(encryption("rider"), (Encryption::Required, both.clone()), "the order of the methods says nothing");
+    assert_eq!(encryption("stock-1"), (Encryption::Allowed, both));
     assert_eq!(
         (plan.member("stock-1").unwrap().client, plan.member("stock-1").unwrap().at.as_str()),
         (Client::Rqbit, "lan")
@@ -87,7 +100,7 @@ fn everything_that_can_be_written_is_read() {
     let Action::SetLimit { up, down, .. } = &plan.script[4].action else { panic!("{}", plan.script[4]) };
     assert_eq!((up.applied_to(Some(Rate(1))), down.applied_to(None)), (None, Some(Rate(10_000))));
     assert_eq!(Limit::Keep.applied_to(Some(Rate(1))), Some(Rate(1)));
-    assert_eq!(plan.checks.len(), 22);
+    assert_eq!(plan.checks.len(), 26);
 }
 
 #[test]
@@ -154,6 +167,16 @@ fn names_are_read_as_they_are_shown() {
 fn personas_are_called_as_the_engine_calls_them() {
     let ours: Vec<&str> = Persona::ALL.iter().map(|persona| persona.name()).collect();
     assert_eq!(ours, swarm::Persona::ALL.map(swarm::Persona::name));
+}
+
+#[test]
+fn encryption_is_called_as_the_engine_and_the_events_call_it() {
+    let ours: Vec<&str> = Encryption::ALL.iter().map(|policy| policy.name()).collect();
+    assert_eq!(ours, node::Policy::ALL.map(node::Policy::name));
+    assert_eq!(Encryption::default().name(), node::Policy::default().name());
+    for method in EncryptionMethod::ALL {
+        assert!(events::Cipher::ALL.iter().any(|cipher| cipher.name() == method.name()), "{method}");
+    }
 }
 
 const SMALL: &str = "scenario: 1\ntitle: x\ncontent: { size: 1 MiB }\ncast: { seed: { role: seed }, leecher: { role: leech } }\ncheck: [{ complete: all, within: 10 s }]\n";

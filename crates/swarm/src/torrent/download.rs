@@ -1,6 +1,6 @@
 //! Fetching: interest, requests, blocks as they come, and the verdict on each piece.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use events::{Event, Provenance, Strategy};
 use model::{Block, ByteCount, PieceIndex, Time};
 use std::time::Duration;
@@ -406,7 +406,7 @@ impl Torrent {
     }
 
     /// A block of a failed or re-fetched piece was read back, to find out who lied.
-    pub(super) fn evidence_read(&mut self, turn: &mut Turn<'_>, block: Block, result: Result<Bytes, DiskError>) {
+    pub(super) fn evidence_read(&mut self, turn: &mut Turn<'_>, block: Block, result: Result<BytesMut, DiskError>) {
         let Ok(data) = result else {
             if self.inquest.unreadable(block) {
                 self.reopen(turn, block.piece);

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use events::{Detail, Event, Remote};
 use metainfo::Info;
 use model::{Block, ByteCount, InfoHash, PeerId, PieceIndex, PieceSet, Rng, Time, Wake};
@@ -36,7 +36,7 @@ pub enum TorrentCommand {
     SendBlock {
         conn: ConnId,
         block: Block,
-        data: Bytes,
+        data: BytesMut,
     },
     /// `for_good`: there is nothing to dial this peer for again.
     Close {

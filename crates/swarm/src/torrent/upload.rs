@@ -1,6 +1,6 @@
 //! Serving: who is interested, who gets a slot, whose request is read from disk and sent next.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use events::{Event, UnchokeSlot};
 use model::{Block, ByteCount, Rate, Time, Wake};
 use wire::Message;
@@ -181,7 +181,7 @@ impl Torrent {
         turn: &mut Turn<'_>,
         conn: ConnId,
         block: Block,
-        result: Result<Bytes, DiskError>,
+        result: Result<BytesMut, DiskError>,
     ) {
         let data = match result {
             Ok(data) => data,
@@ -201,9 +201,11 @@ impl Torrent {
         self.send_block(turn.now, conn, block, data);
     }
 
-    fn send_block(&mut self, now: Time, conn: ConnId, block: Block, data: Bytes) {
+    fn send_block(&mut self, now: Time, conn: ConnId, block: Block, mut data: BytesMut) {
         let length = u64::from(block.length);
-        let data = if self.config.persona == Persona::Poisoner { poison(&data) } else { data };
+        if self.config.persona == Persona::Poisoner {
+            poison(&mut data);
+        }
         self.uploaded += ByteCount(length);
         self.up.add(now, length);
         if let Some(peer) = self.peers.get_mut(&conn) {
@@ -235,11 +237,9 @@ impl Torrent {
     }
 }
 
-/// What a poisoner sends in the place of `data`: as long, and wrong.
-fn poison(data: &Bytes) -> Bytes {
-    let mut wrong = BytesMut::from(&data[..]);
-    for byte in wrong.iter_mut().step_by(1024) {
+/// What a poisoner sends: as long as the truth, and wrong.
+fn poison(data: &mut [u8]) {
+    for byte in data.iter_mut().step_by(1024) {
         *byte = !*byte;
     }
-    wrong.freeze()
 }

@@ -1,19 +1,25 @@
 //! What people and programs see of a run: bars on a terminal, lines in a pipe, JSON for programs.
 
 mod bars;
+mod glass;
 mod json;
 mod narrator;
+mod observers;
 mod plain;
+mod provider;
 mod table;
 mod verdict;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write as _};
 
 pub(crate) use bars::Bars;
+pub(crate) use glass::{Detail, connection_list, glass, terminal_width};
 pub(crate) use json::Json;
 use lab::Audience;
 pub(crate) use narrator::{Narrator, line};
+pub(crate) use observers::{observers_compared, observers_of_one};
 pub(crate) use plain::Plain;
+pub(crate) use provider::provider;
 pub(crate) use table::{Align, table};
 pub(crate) use verdict::print_summary;
 
@@ -49,6 +55,14 @@ pub(crate) fn audience_of_one(style: Style) -> Box<dyn Audience> {
 
 fn is_terminal() -> bool {
     std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Prints a page. Who stops reading early (`head`, a pager) has seen enough: no error.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    match anstream::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// Share of a whole in per cent, rounded down so that 100 means all.

@@ -1,8 +1,12 @@
 //! What each verb does.
 
+mod archive;
 mod check;
 mod events;
+mod inspect;
+mod isp;
 mod list;
+mod observers;
 mod peer;
 mod run;
 mod test;
@@ -22,9 +26,13 @@ pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Test(args) => test::test(&args),
         Verb::Show(args) => list::show(&args),
         Verb::Events(args) => events::events(&args),
+        Verb::Inspect(args) => inspect::inspect(&args),
+        Verb::Isp(args) => isp::isp(&args),
+        Verb::Observers(args) => observers::observers(&args),
         Verb::Tracker(args) => tracker::tracker(&args),
         Verb::Peer(args) => peer::peer(&args),
         Verb::Torrent(verb) => torrent::torrent(&verb),
+        Verb::Archive(verb) => archive::archive(&verb),
         Verb::Rqbit(args) => peer::rqbit(&args),
     }
 }

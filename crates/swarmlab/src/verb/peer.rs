@@ -9,8 +9,8 @@ use events::{Event, Record, SwarmView};
 use lab::Audience;
 use lab::summary::Billing;
 use model::{ByteCount, PeerId, Rng, Time};
-use net::{Clock, DriverConfig, Fence, PeerCommand, PeerError, PeerOptions};
-use node::{JoinOptions, NodeConfig, Picking};
+use net::{Clock, DriverConfig, Fence, GlassFiles, PeerCommand, PeerError, PeerOptions};
+use node::{Encryption, JoinOptions, Methods, NodeConfig, Picking};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::output::{self, Style};
@@ -69,6 +69,7 @@ fn config(args: &cli::Peer) -> anyhow::Result<DriverConfig> {
     node.up = args.up;
     node.down = args.down;
     node.detail = args.detail.into();
+    node.encryption = Encryption { policy: args.encryption, methods: methods(&args.encryption_methods) };
     if let Some(slots) = args.slots {
         node.slots = slots.into();
     }
@@ -79,7 +80,13 @@ fn config(args: &cli::Peer) -> anyhow::Result<DriverConfig> {
         fence: if args.public { Fence::public() } else { Fence::lab() },
         clock: args.member.epoch_micros.map_or_else(Clock::start, Clock::since_unix_micros),
         disk_threads: DISK_THREADS,
+        glass: GlassFiles { wire: args.wire_record.clone(), keys: args.keylog.clone() },
     })
+}
+
+fn methods(named: &[cli::MethodArg]) -> Methods {
+    let has = |method| named.is_empty() || named.contains(&method);
+    Methods { rc4: has(cli::MethodArg::Rc4), plaintext: has(cli::MethodArg::PlaintextAfterHandshake) }
 }
 
 fn join(

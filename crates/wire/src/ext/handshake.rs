@@ -123,7 +123,7 @@ fn address(value: Value<'_>) -> Option<IpAddr> {
 }
 
 /// Text for logs and screens out of whatever was sent.
-fn readable(text: &[u8]) -> String {
+pub(crate) fn readable(text: &[u8]) -> String {
     // No character has more than four bytes: no need to look further.
     let start = &text[..text.len().min(TEXT_CHARS_MAX * 4)];
     let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };

@@ -159,7 +159,7 @@ fn peers<'a, const N: usize>(compact: &'a [u8], flags: &'a [u8]) -> impl Iterato
 }
 
 /// Cuts compact addresses apart; `N` is 6 for IPv4 and 18 for IPv6.
-fn addresses<const N: usize>(compact: &[u8]) -> impl Iterator<Item = SocketAddr> + '_ {
+pub(crate) fn addresses<const N: usize>(compact: &[u8]) -> impl Iterator<Item = SocketAddr> + '_ {
     compact.chunks_exact(N).map(|entry| {
         let (ip, port) = entry.split_at(N - 2);
         SocketAddr::new(ip_of(ip), u16::from_be_bytes([port[0], port[1]]))

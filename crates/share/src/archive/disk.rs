@@ -1,0 +1,91 @@
+//! The file system's part: permissions, times, free space. What differs between systems is here.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::Path;
+use std::time::SystemTime;
+
+use model::ByteCount;
+
+/// Bytes that the user may still write at `path`, or at the nearest folder above that exists.
+pub fn free_space(path: &Path) -> io::Result<ByteCount> {
+    let path = std::path::absolute(path)?;
+    let existing = path.ancestors().find(|path| path.exists()).unwrap_or(&path);
+    fs4::available_space(existing).map(ByteCount)
+}
+
+/// Sets when a file or folder was last changed. Best effort: some file systems hold no such time, and
+/// a file with the wrong one is better than none.
+pub(crate) fn set_modified(file: &File, modified: Option<SystemTime>) {
+    if let Some(modified) = modified {
+        let _best_effort = file.set_modified(modified);
+    }
+}
+
+#[cfg(unix)]
+pub(crate) use unix::{folder_modified, open_new, permissions, restrict, sync_folder};
+
+#[cfg(not(unix))]
+pub(crate) use elsewhere::{folder_modified, open_new, permissions, restrict, sync_folder};
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{OpenOptions, Permissions};
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+
+    use super::*;
+
+    /// The nine permission bits.
+    pub(crate) fn permissions(metadata: &Metadata) -> Option<u32> {
+        Some(metadata.mode() & 0o777)
+    }
+
+    /// Makes a file that was not there. Its owner may write it, whatever `mode` says; the user's
+    /// umask takes away what it takes from any file.
+    pub(crate) fn open_new(path: &Path, mode: Option<u32>) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).mode(mode.unwrap_or(0o666) | 0o600).open(path)
+    }
+
+    /// Takes from a finished file or folder what its `mode` does not grant.
+    pub(crate) fn restrict(path: &Path, mode: Option<u32>) -> io::Result<()> {
+        let Some(mode) = mode else { return Ok(()) };
+        let now = std::fs::metadata(path)?.permissions().mode() & 0o777;
+        if now & mode == now { Ok(()) } else { std::fs::set_permissions(path, Permissions::from_mode(now & mode)) }
+    }
+
+    /// A folder's time of change.
+    pub(crate) fn folder_modified(path: &Path, modified: Option<SystemTime>) {
+        if let Ok(folder) = File::open(path) {
+            set_modified(&folder, modified);
+        }
+    }
+
+    /// Makes a rename in this folder last through a power cut.
+    pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+}
+
+#[cfg(not(unix))]
+mod elsewhere {
+    use super::*;
+
+    pub(crate) fn permissions(_: &Metadata) -> Option<u32> {
+        None
+    }
+
+    pub(crate) fn open_new(path: &Path, _: Option<u32>) -> io::Result<File> {
+        File::create_new(path)
+    }
+
+    pub(crate) fn restrict(_: &Path, _: Option<u32>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Windows opens a folder only with a flag of its own; its time stays that of unpacking.
+    pub(crate) fn folder_modified(_: &Path, _: Option<SystemTime>) {}
+
+    pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}

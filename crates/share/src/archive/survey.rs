@@ -1,0 +1,364 @@
+//! Before anything is packed: what is there, what will be left out, what cannot be packed at all.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use metainfo::{NameError, RelativePath, windows_name};
+use model::ByteCount;
+use model::bound::FILES_MAX;
+
+use super::disk;
+use super::probe::{Packing, probe};
+use super::progress::{Progress, Watch};
+
+/// A file, or a folder with all that is below it, ready to be packed. All names in it begin with that
+/// of the file or folder itself, so that the archive unpacks into one place.
+#[derive(Debug)]
+pub struct Survey {
+    root: PathBuf,
+    name: String,
+    folders: Vec<FoundFolder>,
+    files: Vec<Found>,
+    skipped: Vec<Skipped>,
+}
+
+/// One file to be packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its name in the archive.
+    pub path: RelativePath,
+    /// Its size.
+    pub length: ByteCount,
+    /// How it goes in.
+    pub packing: Packing,
+    pub(crate) stamp: Stamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoundFolder {
+    pub(crate) path: RelativePath,
+    pub(crate) stamp: Stamp,
+}
+
+/// What is kept of a file or folder besides name and content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) modified: Option<SystemTime>,
+    /// The nine permission bits, where the system has them.
+    pub(crate) permissions: Option<u32>,
+}
+
+/// What is left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Skipped {
+    /// A symbolic link. What it points to may not be the user's to share.
+    Link {
+        /// Where it is.
+        path: PathBuf,
+        /// Where it points.
+        target: PathBuf,
+    },
+    /// A device, pipe or socket: it has no content to pack.
+    Special(PathBuf),
+}
+
+/// Why there is nothing to pack. Fits after "failed to pack x: ".
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// The path leads nowhere.
+    #[error("there is nothing at {}", .0.display())]
+    Nothing(PathBuf),
+    /// The path is a device, a pipe or the like.
+    #[error("{} is neither a file nor a folder", .0.display())]
+    Neither(PathBuf),
+    /// Names that an archive cannot carry, and what cannot be read. All of them.
+    #[error("{}", faults(.0))]
+    Faults(Vec<Fault>),
+    /// More than a reader of ours would take.
+    #[error("there are more than {FILES_MAX} files and folders: share them in parts")]
+    TooMany,
+    /// Broken off by the user.
+    #[error("broken off")]
+    Cancelled,
+}
+
+/// One thing that cannot be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Its name.
+    #[error("the name of {} {why}: rename it, or leave it out", path.display())]
+    Name {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: NameError,
+    },
+    /// It cannot be read; the system's words follow.
+    #[error("{}: {why}", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        why: io::Error,
+    },
+}
+
+impl Survey {
+    /// Looks at `path` and all that is below it, and into each file to see whether it compresses.
+    /// Follows no link, but for `path` itself, which the user named. `watch` is told of the bytes
+    /// found; their total is not known yet and told as zero.
+    pub fn find(path: &Path, watch: Watch<'_>) -> Result<Self, SurveyError> {
+        let root = path.canonicalize().map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => SurveyError::Nothing(path.to_owned()),
+            _ => unreadable(path, source),
+        })?;
+        let metadata = fs::metadata(&root).map_err(|source| unreadable(path, source))?;
+        // A link to a folder is shared under its own name; `.` under that of the folder.
+        let name = path.file_name().or(root.file_name()).unwrap_or_default();
+        let top = RelativePath::from_path(Path::new(name))
+            .map_err(|why| SurveyError::Faults(vec![Fault::Name { path: path.to_owned(), why }]))?;
+        let mut walk = Walk::new(root.clone(), top, watch);
+        if metadata.is_file() {
+            walk.file(&root, &metadata)?;
+        } else if metadata.is_dir() {
+            walk.folder(&root, &metadata)?;
+        } else {
+            return Err(SurveyError::Neither(path.to_owned()));
+        }
+        walk.finish()
+    }
+
+    /// Name of the file or folder.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file or folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The files, sorted.
+    pub fn files(&self) -> &[Found] {
+        &self.files
+    }
+
+    /// Number of folders, the shared one among them.
+    pub fn folder_count(&self) -> usize {
+        self.folders.len()
+    }
+
+    /// What is left out: links, devices, pipes, sockets.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// Bytes of all files.
+    pub fn total(&self) -> ByteCount {
+        self.files.iter().map(|file| file.length).sum()
+    }
+
+    /// Bytes of the files that are packed that way.
+    pub fn bytes(&self, packing: Packing) -> ByteCount {
+        self.files.iter().filter(|file| file.packing == packing).map(|file| file.length).sum()
+    }
+
+    /// Names that trouble other systems than this one, with what happens to them there.
+    pub fn trouble_elsewhere(&self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        let mut seen: BTreeMap<String, &RelativePath> = BTreeMap::new();
+        for path in self.folders.iter().map(|folder| &folder.path).chain(self.files.iter().map(|file| &file.path)) {
+            let windows = windows_name(path.file_name());
+            if windows != path.file_name() {
+                troubles.push(format!("{path} becomes {windows} on Windows"));
+            }
+            if let Some(other) = seen.insert(path.sameness_key(), path) {
+                troubles.push(format!(
+                    "{path} and {other} are the same on Windows and macOS: both cannot be unpacked there"
+                ));
+            }
+        }
+        troubles
+    }
+
+    /// Where a file of the survey lies.
+    pub(crate) fn on_disk(&self, path: &RelativePath) -> PathBuf {
+        let mut on_disk = self.root.clone();
+        on_disk.extend(path.components().skip(1));
+        on_disk
+    }
+
+    pub(crate) fn folders(&self) -> &[FoundFolder] {
+        &self.folders
+    }
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self { modified: metadata.modified().ok(), permissions: disk::permissions(metadata) }
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link { path, target } => write!(f, "{} is a link to {}", path.display(), target.display()),
+            Self::Special(path) => write!(f, "{} is neither a file nor a folder", path.display()),
+        }
+    }
+}
+
+struct Walk<'a> {
+    root: PathBuf,
+    top: RelativePath,
+    /// Folders to look into.
+    waiting: Vec<PathBuf>,
+    folders: Vec<FoundFolder>,
+    files: Vec<Found>,
+    skipped: Vec<Skipped>,
+    faults: Vec<Fault>,
+    done: ByteCount,
+    watch: Watch<'a>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(root: PathBuf, top: RelativePath, watch: Watch<'a>) -> Self {
+        Self {
+            root,
+            top,
+            waiting: Vec::new(),
+            folders: Vec::new(),
+            files: Vec::new(),
+            skipped: Vec::new(),
+            faults: Vec::new(),
+            done: ByteCount::ZERO,
+            watch,
+        }
+    }
+
+    fn finish(mut self) -> Result<Survey, SurveyError> {
+        while let Some(folder) = self.waiting.pop() {
+            self.look_into(&folder)?;
+        }
+        if !self.faults.is_empty() {
+            return Err(SurveyError::Faults(self.faults));
+        }
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        self.folders.sort_by(|a, b| a.path.cmp(&b.path));
+        self.skipped.sort_by(|a, b| a.path().cmp(b.path()));
+        Ok(Survey {
+            root: self.root,
+            name: self.top.as_str().to_owned(),
+            folders: self.folders,
+            files: self.files,
+            skipped: self.skipped,
+        })
+    }
+
+    fn look_into(&mut self, folder: &Path) -> Result<(), SurveyError> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(why) => {
+                self.faults.push(Fault::Read { path: folder.to_owned(), why });
+                return Ok(());
+            }
+        };
+        for entry in entries {
+            let path = match entry {
+                Ok(entry) => entry.path(),
+                Err(why) => {
+                    self.faults.push(Fault::Read { path: folder.to_owned(), why });
+                    return Ok(());
+                }
+            };
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) => self.met(&path, &metadata)?,
+                Err(why) => self.faults.push(Fault::Read { path, why }),
+            }
+        }
+        Ok(())
+    }
+
+    fn met(&mut self, path: &Path, metadata: &Metadata) -> Result<(), SurveyError> {
+        if self.files.len() + self.folders.len() >= FILES_MAX {
+            return Err(SurveyError::TooMany);
+        }
+        let kind = metadata.file_type();
+        if kind.is_symlink() {
+            let target = fs::read_link(path).unwrap_or_default();
+            self.skipped.push(Skipped::Link { path: path.to_owned(), target });
+            Ok(())
+        } else if kind.is_dir() {
+            self.folder(path, metadata)
+        } else if kind.is_file() {
+            self.file(path, metadata)
+        } else {
+            self.skipped.push(Skipped::Special(path.to_owned()));
+            Ok(())
+        }
+    }
+
+    fn folder(&mut self, path: &Path, metadata: &Metadata) -> Result<(), SurveyError> {
+        if let Some(name) = self.name_of(path) {
+            self.folders.push(FoundFolder { path: name, stamp: Stamp::of(metadata) });
+            self.waiting.push(path.to_owned());
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, metadata: &Metadata) -> Result<(), SurveyError> {
+        let Some(name) = self.name_of(path) else { return Ok(()) };
+        let length = metadata.len();
+        match File::open(path).and_then(|mut file| probe(&mut file, length)) {
+            Ok(packing) => {
+                self.done += ByteCount(length);
+                let progress = Progress { done: self.done, total: ByteCount::ZERO, current: name.as_str() };
+                let stop = (self.watch)(progress).is_break();
+                self.files.push(Found { path: name, length: ByteCount(length), packing, stamp: Stamp::of(metadata) });
+                if stop {
+                    return Err(SurveyError::Cancelled);
+                }
+            }
+            Err(why) => self.faults.push(Fault::Read { path: path.to_owned(), why }),
+        }
+        Ok(())
+    }
+
+    /// The name in the archive; a fault is noted where none can be had.
+    fn name_of(&mut self, path: &Path) -> Option<RelativePath> {
+        let below = path.strip_prefix(&self.root).expect("the walk stays below its root");
+        match RelativePath::from_path(&Path::new(self.top.as_str()).join(below)) {
+            Ok(name) => Some(name),
+            Err(why) => {
+                self.faults.push(Fault::Name { path: path.to_owned(), why });
+                None
+            }
+        }
+    }
+}
+
+impl Skipped {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Link { path, .. } | Self::Special(path) => path,
+        }
+    }
+}
+
+fn unreadable(path: &Path, why: io::Error) -> SurveyError {
+    SurveyError::Faults(vec![Fault::Read { path: path.to_owned(), why }])
+}
+
+fn faults(faults: &[Fault]) -> String {
+    const SHOWN: usize = 10;
+    let mut text: Vec<String> = faults.iter().take(SHOWN).map(Fault::to_string).collect();
+    if faults.len() > SHOWN {
+        text.push(format!("and {} more", faults.len() - SHOWN));
+    }
+    text.join("\n  ")
+}

@@ -1,0 +1,8 @@
+//! Archives on a real disk: packed, opened, unpacked, attacked, and exchanged with 7-Zip and py7zr.
+
+mod bad_archives;
+mod bad_moments;
+mod encryption;
+mod interop;
+mod round_trip;
+mod sample;

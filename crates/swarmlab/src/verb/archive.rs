@@ -1,0 +1,474 @@
+//! `swarmlab archive create|list|extract|test`: the steps of an encrypted share that concern the
+//! archive, each on its own.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use lab::describe::count;
+use lab::interrupt;
+use serde_json::{Value, json};
+use share::Password;
+use share::archive::{
+    self, Archive, EnvelopeError, KEY_ROUNDS_POWER, Kind, Level, OpenError, PackError, PackOptions, Packed, Packing,
+    Progress, Survey, SurveyError, UnpackError, UnpackOptions, Unpacked,
+};
+use tokio::sync::watch;
+
+use crate::cli_archive as cli;
+use crate::output::{Align, table};
+use crate::password;
+
+pub(crate) fn archive(verb: &cli::Archive) -> anyhow::Result<ExitCode> {
+    match verb {
+        cli::Archive::Create(args) => create(args),
+        cli::Archive::List(args) => list(args),
+        cli::Archive::Extract(args) => extract(args),
+        cli::Archive::Test(args) => test(args),
+    }
+}
+
+fn create(args: &cli::Create) -> anyhow::Result<ExitCode> {
+    let failed = || format!("pack {}", args.path.display());
+    let output = output(args)?;
+    // Before the work, so that nobody comes back to a question.
+    let (password, by_lot) = password_to_be(args)?;
+    let level = Level::new(args.level).context("levels are 0 to 9")?;
+    let options = PackOptions { level, replace: args.force, ..PackOptions::default() };
+    let mut bar = Bar::new("looking", args.json)?;
+    let survey = match Survey::find(&args.path, &mut |progress| bar.show(progress)) {
+        Err(SurveyError::Cancelled) => return Ok(stopped("nothing was packed")),
+        survey => survey.with_context(failed)?,
+    };
+    if !args.json {
+        say_before(&survey, &options, &output);
+    }
+    bar.task("packing");
+    let packed = match archive::pack(&survey, &output, &password, &options, &mut |progress| bar.show(progress)) {
+        Err(PackError::Cancelled) => return Ok(stopped("the unfinished archive is gone")),
+        Err(error @ (PackError::Exists(_) | PackError::PartInTheWay(_))) => {
+            bail!("{error}: add --force to replace it, or -o FILE to write another")
+        }
+        packed => packed.with_context(failed)?,
+    };
+    bar.finish();
+    match args.json {
+        true => println!("{}", packed_as_json(&packed, &survey, by_lot)),
+        false => print!("{}", packed_as_text(&packed, &survey)),
+    }
+    if by_lot {
+        hand_over(&password, args.json);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the archive goes.
+fn output(args: &cli::Create) -> anyhow::Result<PathBuf> {
+    if let Some(output) = &args.output {
+        return Ok(output.clone());
+    }
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => share::code_name()?,
+    };
+    Ok(PathBuf::from(format!("{name}.7z")))
+}
+
+/// The password, and whether it was drawn here and has yet to be shown.
+fn password_to_be(args: &cli::Create) -> anyhow::Result<(Password, bool)> {
+    if args.random {
+        return Ok((Password::of_characters()?, true));
+    }
+    if args.ask {
+        return Ok((password::chosen()?, false));
+    }
+    match password::given(args.password.password_file.as_deref())? {
+        Some(password) => Ok((password, false)),
+        None => Ok((Password::of_words()?, true)),
+    }
+}
+
+/// What will be done, while it can still be stopped.
+fn say_before(survey: &Survey, options: &PackOptions, output: &Path) {
+    let stored = if options.level == Level::STORE { survey.total() } else { survey.bytes(Packing::Store) };
+    let compressed = survey.total().saturating_sub(stored);
+    anstream::eprintln!(
+        "{}, {} in {}: {stored} to store, {compressed} to compress, about {}",
+        survey.name(),
+        survey.total(),
+        files(survey.files().len()),
+        roughly(options.time_to_expect(survey)),
+    );
+    if let Ok(free) = archive::free_space(output) {
+        anstream::eprintln!("{free} are free where the archive goes");
+    }
+    say_some("left out", survey.skipped().iter().map(ToString::to_string));
+    say_some("beware", survey.trouble_elsewhere().into_iter());
+}
+
+/// A line for each of the first few, and how many more there are.
+fn say_some(what: &str, items: impl ExactSizeIterator<Item = String>) {
+    let all = items.len();
+    for item in items.take(SAID_MAX) {
+        anstream::eprintln!("{what}: {}", printable(&item));
+    }
+    if all > SAID_MAX {
+        anstream::eprintln!("{what}: and {} more", all - SAID_MAX);
+    }
+}
+
+fn packed_as_text(packed: &Packed, survey: &Survey) -> String {
+    format!(
+        "{}\npacked     {} in {} and {}\narchive    {} ({} bytes)\n\
+         encrypted  AES-256, names too; the key takes 2^{KEY_ROUNDS_POWER} rounds of SHA-256\n",
+        packed.path.display(),
+        packed.content,
+        files(survey.files().len()),
+        folders(survey.folder_count()),
+        packed.length,
+        packed.length.0,
+    )
+}
+
+fn packed_as_json(packed: &Packed, survey: &Survey, by_lot: bool) -> Value {
+    json!({
+        "archive": packed.path,
+        "bytes": packed.length,
+        "content-bytes": packed.content,
+        "files": survey.files().len(),
+        "folders": survey.folder_count(),
+        "skipped": survey.skipped().iter().map(|skipped| skipped.path()).collect::<Vec<_>>(),
+        "key-rounds": 1u64 << KEY_ROUNDS_POWER,
+        "password": if by_lot { "drawn by lot, on standard error" } else { "given" },
+    })
+}
+
+/// Shows a password by lot, this once.
+fn hand_over(password: &Password, json: bool) {
+    if json {
+        eprintln!("{}", password.expose());
+        return;
+    }
+    println!("\nThe password. It is shown only this once and kept nowhere:\n\n    {}\n", password.expose());
+    println!("Send it by another, end-to-end encrypted channel than the archive.");
+}
+
+fn list(args: &cli::List) -> anyhow::Result<ExitCode> {
+    let archive = open(&args.archive, &args.password, false)?;
+    if args.json {
+        println!("{}", list_as_json(&archive));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |entry: &archive::Entry| {
+        vec![
+            entry.modified.map_or_else(String::new, lab::folder::utc),
+            entry.permissions.map_or_else(String::new, |permissions| format!("{permissions:03o}")),
+            if entry.kind == Kind::File { entry.length.0.to_string() } else { kind_name(entry.kind).to_owned() },
+            printable(&entry.name),
+            entry.path.as_ref().err().map_or_else(String::new, |why| format!("refused: {why}")),
+        ]
+    };
+    let mut entries: Vec<&archive::Entry> = archive.entries().iter().collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let rows: Vec<Vec<String>> = entries.into_iter().map(row).collect();
+    let headings = [
+        ("changed (UTC)", Align::Left),
+        ("mode", Align::Left),
+        ("bytes", Align::Right),
+        ("name", Align::Left),
+        ("", Align::Left),
+    ];
+    print!("{}", table(&headings, &rows));
+    println!("\n{} in {}", archive.content(), count(rows.len() as u32, "entry").replace("entrys", "entries"));
+    println!("{}", secrecy(&archive));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn secrecy(archive: &Archive) -> String {
+    match &archive.envelope().encryption {
+        Some(encryption) => {
+            format!("Without the password not even the names show; the key takes 2^{} rounds.", encryption.rounds_power)
+        }
+        None if archive.shows_names() => {
+            "Contents are encrypted, but names, sizes and dates show to everybody who has the file.".to_owned()
+        }
+        None => "Not encrypted: everybody who has the file can read it.".to_owned(),
+    }
+}
+
+fn list_as_json(archive: &Archive) -> Value {
+    let entry = |entry: &archive::Entry| {
+        json!({
+            "name": entry.name,
+            "kind": kind_name(entry.kind),
+            "bytes": entry.length,
+            "changed": entry.modified.map(lab::folder::utc),
+            "mode": entry.permissions.map(|permissions| format!("{permissions:03o}")),
+            "refused": entry.path.as_ref().err().map(ToString::to_string),
+        })
+    };
+    let encryption = archive.envelope().encryption.as_ref();
+    json!({
+        "archive": archive.path(),
+        "bytes": archive.envelope().length,
+        "content-bytes": archive.content(),
+        "names-hidden": encryption.is_some(),
+        "key-rounds": encryption.and_then(|encryption| 1u64.checked_shl(encryption.rounds_power.into())),
+        "files": archive.entries().iter().map(entry).collect::<Vec<_>>(),
+    })
+}
+
+fn extract(args: &cli::Extract) -> anyhow::Result<ExitCode> {
+    let archive = open(&args.archive, &args.password, true)?;
+    let options = UnpackOptions { replace: args.force, most: args.growth.most };
+    let mut bar = Bar::new("unpacking", args.json)?;
+    let unpacked = match archive.unpack(&args.output, &options, &mut |progress| bar.show(progress)) {
+        Err(UnpackError::Cancelled) => return Ok(stopped("what was unpacked so far is gone")),
+        Err(error) => return Err(explained(error).context(format!("unpack {}", args.archive.display()))),
+        Ok(unpacked) => unpacked,
+    };
+    bar.finish();
+    match args.json {
+        true => println!("{}", unpacked_as_json(&unpacked)),
+        false => {
+            let path = unpacked.path.as_deref().unwrap_or(&args.output);
+            println!("{}", path.display());
+            println!("{} in {} and {}", unpacked.content, files(unpacked.files), folders(unpacked.folders));
+        }
+    }
+    say_skipped(&unpacked);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn test(args: &cli::Test) -> anyhow::Result<ExitCode> {
+    let archive = match open(&args.archive, &args.password, true) {
+        Err(error) if error.downcast_ref::<OpenError>().is_some_and(is_damage) => return Ok(damaged(&error)),
+        archive => archive?,
+    };
+    let options = UnpackOptions { most: args.growth.most, ..UnpackOptions::default() };
+    let mut bar = Bar::new("testing", args.json)?;
+    let tested = match archive.test(&options, &mut |progress| bar.show(progress)) {
+        Err(UnpackError::Cancelled) => return Ok(stopped("not all was tested")),
+        Err(error @ UnpackError::Damaged { .. }) => {
+            bar.finish();
+            return Ok(damaged(&anyhow!(error).context(format!("test {}", args.archive.display()))));
+        }
+        Err(error) => return Err(explained(error).context(format!("test {}", args.archive.display()))),
+        Ok(tested) => tested,
+    };
+    bar.finish();
+    match args.json {
+        true => println!("{}", unpacked_as_json(&tested)),
+        false => println!("It is whole: {} in {} and {}", tested.content, files(tested.files), folders(tested.folders)),
+    }
+    say_skipped(&tested);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_damage(error: &OpenError) -> bool {
+    matches!(
+        error,
+        OpenError::Damaged(_)
+            | OpenError::Envelope(
+                EnvelopeError::Damaged(_)
+                    | EnvelopeError::CutOff { .. }
+                    | EnvelopeError::Unfinished
+                    | EnvelopeError::Empty
+            )
+    )
+}
+
+fn damaged(error: &anyhow::Error) -> ExitCode {
+    anstream::eprintln!("{error:#}");
+    ExitCode::from(NOT_RIGHT)
+}
+
+fn unpacked_as_json(unpacked: &Unpacked) -> Value {
+    let skipped = |(name, kind): &(String, Kind)| json!({ "name": name, "kind": kind_name(*kind) });
+    json!({
+        "path": unpacked.path,
+        "files": unpacked.files,
+        "folders": unpacked.folders,
+        "content-bytes": unpacked.content,
+        "skipped": unpacked.skipped.iter().map(skipped).collect::<Vec<_>>(),
+    })
+}
+
+fn say_skipped(unpacked: &Unpacked) {
+    let skipped = unpacked.skipped.iter().map(|(name, kind)| format!("{name} is a {}", kind_name(*kind)));
+    say_some("not made", skipped);
+}
+
+/// What to do about it, where the archive's error cannot know of flags.
+fn explained(error: UnpackError) -> anyhow::Error {
+    match error {
+        UnpackError::Exists(_) | UnpackError::PartInTheWay(_) => {
+            anyhow!("{error}: add --force to replace it, or -o DIR to unpack somewhere else")
+        }
+        UnpackError::TooLarge { .. } => anyhow!("{error}: allow more with --most, if you trust its maker"),
+        other => other.into(),
+    }
+}
+
+/// Opens an archive, asking for the password when it takes one: for the names, and with `contents`
+/// for those too. Who is asked has three tries.
+fn open(path: &Path, from: &cli::PasswordFrom, contents: bool) -> anyhow::Result<Archive> {
+    let failed = || format!("open {}", path.display());
+    if let Some(password) = password::given(from.password_file.as_deref())? {
+        return Archive::open(path, Some(&password)).with_context(failed);
+    }
+    match Archive::open(path, None) {
+        Err(OpenError::PasswordNeeded) => {}
+        Ok(archive) if contents && archive.needs_password() => {}
+        archive => return archive.with_context(failed),
+    }
+    for tries_left in (0..TRIES).rev() {
+        let password = password::asked("Password").with_context(failed)?;
+        let opened = Archive::open(path, Some(&password));
+        match opened {
+            Err(OpenError::WrongPassword | OpenError::WrongPasswordOrDamaged) if tries_left > 0 => {}
+            Ok(archive) if contents && tries_left > 0 && archive.check_password().is_err() => {}
+            opened => return opened.with_context(failed),
+        }
+        anstream::eprintln!("Wrong password.");
+    }
+    unreachable!("the last try returns")
+}
+
+fn stopped(what: &str) -> ExitCode {
+    anstream::eprintln!("\nStopped: {what}.");
+    ExitCode::from(STOPPED)
+}
+
+/// A bar on a terminal, nothing elsewhere. Stops the work when Ctrl-C comes.
+struct Bar {
+    bar: ProgressBar,
+    task: &'static str,
+    quiet: bool,
+    interrupts: watch::Receiver<u32>,
+}
+
+impl Bar {
+    fn new(task: &'static str, quiet: bool) -> anyhow::Result<Self> {
+        Ok(Self { bar: ProgressBar::hidden(), task, quiet, interrupts: interrupts()? })
+    }
+
+    fn task(&mut self, task: &'static str) {
+        self.finish();
+        self.task = task;
+        self.bar = ProgressBar::hidden();
+    }
+
+    fn show(&mut self, progress: Progress<'_>) -> ControlFlow<()> {
+        if *self.interrupts.borrow() > 0 {
+            self.finish();
+            return ControlFlow::Break(());
+        }
+        let total = progress.total.0;
+        if self.bar.is_hidden() && !self.quiet && total >= BAR_FROM_BYTES {
+            self.bar = ProgressBar::new(total).with_style(style());
+            self.bar.set_prefix(self.task);
+        }
+        self.bar.set_position(progress.done.0);
+        self.bar.set_message(printable(progress.current));
+        ControlFlow::Continue(())
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style() -> ProgressStyle {
+    let template =
+        "{prefix} {bar:30.cyan} {percent:>3} %  {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go  {wide_msg}";
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Counts Ctrl-C from here on, on a thread of its own, for the work is no task. The first asks for an
+/// end in good order, the second ends all at once.
+fn interrupts() -> anyhow::Result<watch::Receiver<u32>> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
+    let listen = move || {
+        runtime.block_on(async {
+            let mut counts = interrupt::count();
+            let _gone = sender.send(counts.clone());
+            while counts.changed().await.is_ok() {
+                if *counts.borrow() > 1 {
+                    std::process::exit(STOPPED.into());
+                }
+            }
+        });
+    };
+    std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(listen).context("start a thread")?;
+    receiver.recv().context("listen for Ctrl-C")
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Folder => "folder",
+        Kind::Link => "link",
+        Kind::Special => "special file",
+        Kind::Deletion => "deletion",
+    }
+}
+
+fn files(number: usize) -> String {
+    count(number as u32, "file")
+}
+
+fn folders(number: usize) -> String {
+    count(number as u32, "folder")
+}
+
+/// An order of magnitude: `2 s`, `4 min`, `1.5 h`.
+fn roughly(time: Duration) -> String {
+    match time.as_secs() {
+        0..=1 => "a second".to_owned(),
+        seconds @ 2..=90 => format!("{seconds} s"),
+        seconds @ 91..=5400 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{}.{} h", seconds / 3600, seconds % 3600 / 360),
+    }
+}
+
+/// Names in an archive are its maker's, names on a disk anybody's: they must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+}
+
+/// Work that takes less than a moment needs no bar.
+const BAR_FROM_BYTES: u64 = 64 << 20;
+
+/// Lines said of one kind.
+const SAID_MAX: usize = 10;
+
+const TRIES: usize = 3;
+
+/// Exit code of an archive that is not whole.
+const NOT_RIGHT: u8 = 1;
+
+/// Exit code after Ctrl-C.
+const STOPPED: u8 = 130;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_people_tell_them() {
+        let table = [(0, "a second"), (42, "42 s"), (100, "2 min"), (5400, "90 min"), (9000, "2.5 h")];
+        for (seconds, text) in table {
+            assert_eq!(roughly(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a·[2Jb·");
+    }
+}
