@@ -8,22 +8,32 @@ use model::Rng;
 use sha1::{Digest, Sha1};
 use tempfile::TempDir;
 
-/// A folder `lesson` of some files, with lengths that no piece ends at. The bytes are a function of
-/// the size.
+/// A folder of some files, with lengths that no piece ends at. The bytes are a function of the size.
 #[derive(Debug)]
 pub struct Content {
-    home: TempDir,
+    name: String,
+    dir: PathBuf,
+    _home: Option<TempDir>,
     files: Vec<(&'static str, Vec<u8>)>,
     metainfo: Metainfo,
 }
 
 impl Content {
-    /// About this many bytes, in four files, one of them deeper down.
+    /// About this many bytes, in four files, one of them deeper down; in a folder `lesson` that goes with it.
     ///
     /// # Panics
     /// When the disk refuses.
     pub fn new(size: usize) -> Self {
         let home = tempfile::tempdir().unwrap();
+        let content = Self::within(home.path(), "lesson", size);
+        Self { _home: Some(home), ..content }
+    }
+
+    /// The same in a folder of this name, beside others in `dir`. Another name makes another torrent.
+    ///
+    /// # Panics
+    /// When the disk refuses.
+    pub fn within(dir: &Path, name: &str, size: usize) -> Self {
         let mut rng = Rng::from_seed(size as u64);
         let mut files = Vec::new();
         for (path, length) in
@@ -31,18 +41,18 @@ impl Content {
         {
             let mut bytes = vec![0; length];
             rng.fill(&mut bytes);
-            let place = home.path().join(NAME).join(path);
+            let place = dir.join(name).join(path);
             fs::create_dir_all(place.parent().unwrap()).unwrap();
             fs::write(place, &bytes).unwrap();
             files.push((path, bytes));
         }
-        let metainfo = describe(&files);
-        Self { home, files, metainfo }
+        let metainfo = describe(name, &files);
+        Self { name: name.to_owned(), dir: dir.to_owned(), _home: None, files, metainfo }
     }
 
     /// The folder in which the shared folder lies.
     pub fn dir(&self) -> &Path {
-        self.home.path()
+        &self.dir
     }
 
     /// Writes a torrent file that names this tracker.
@@ -50,8 +60,18 @@ impl Content {
     /// # Panics
     /// When the disk refuses.
     pub fn torrent_file(&self, tracker: &str) -> PathBuf {
-        let path = self.home.path().join("lesson.torrent");
+        let path = self.dir.join(format!("{}.torrent", self.name));
         fs::write(&path, self.with_tracker(tracker).to_bytes()).unwrap();
+        path
+    }
+
+    /// Writes a torrent file that names no tracker: who has only that finds nobody.
+    ///
+    /// # Panics
+    /// When the disk refuses.
+    pub fn trackerless_file(&self) -> PathBuf {
+        let path = self.dir.join(format!("{}.trackerless.torrent", self.name));
+        fs::write(&path, self.metainfo.to_bytes()).unwrap();
         path
     }
 
@@ -70,7 +90,10 @@ impl Content {
 
     /// Says what is missing or different in another folder; empty when every byte is there.
     pub fn differences(&self, dir: &Path) -> Vec<String> {
-        self.files.iter().filter_map(|(path, bytes)| difference(path, bytes, &dir.join(NAME).join(path))).collect()
+        self.files
+            .iter()
+            .filter_map(|(path, bytes)| difference(path, bytes, &dir.join(&self.name).join(path)))
+            .collect()
     }
 }
 
@@ -90,10 +113,10 @@ fn difference(path: &str, bytes: &[u8], place: &Path) -> Option<String> {
     }
 }
 
-fn describe(files: &[(&str, Vec<u8>)]) -> Metainfo {
+fn describe(name: &str, files: &[(&str, Vec<u8>)]) -> Metainfo {
     let entry =
         |(path, bytes): &(&str, Vec<u8>)| (RelativePath::from_components(path.split('/')).unwrap(), bytes.len() as u64);
-    let mut builder = Builder::folder(NAME, files.iter().map(entry).collect());
+    let mut builder = Builder::folder(name, files.iter().map(entry).collect());
     builder.piece_length = PIECE as u32;
     // The order of files in the torrent is the builder's to choose; the plan tells it.
     let plan = builder.plan().unwrap();
@@ -105,7 +128,5 @@ fn describe(files: &[(&str, Vec<u8>)]) -> Metainfo {
     let hashes: Vec<[u8; 20]> = all.chunks(PIECE).map(|piece| Sha1::digest(piece).into()).collect();
     builder.build(&hashes).unwrap()
 }
-
-const NAME: &str = "lesson";
 
 const PIECE: usize = 64 * 1024;

@@ -73,11 +73,11 @@ impl Drop for Namespace {
     }
 }
 
-const HOSTS: u8 = 32;
+const HOSTS: u8 = 64;
 
 /// Addresses on the loopback interface are this machine's own: any process can use any of them. `cat`
 /// waits for the end of the pipe.
-const SET_UP: &str = "ip link set lo up && for host in $(seq 1 32); do ip addr add 10.99.0.$host/32 dev lo || exit; done && echo ready && exec cat";
+const SET_UP: &str = "ip link set lo up && for host in $(seq 1 64); do ip addr add 10.99.0.$host/32 dev lo || exit; done && echo ready && exec cat";
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use events::{Control, Event, Record};
@@ -67,6 +67,39 @@ impl Swarmlab {
         started
     }
 
+    /// What it tells next, if it has told more by now.
+    pub fn heard(&mut self) -> Option<Event> {
+        let record = self.told.try_recv().ok()?;
+        self.past.push(record.clone());
+        Some(record.event)
+    }
+
+    /// Asks it to leave and waits until it has ended; gives all that it told until then and nobody has heard.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub fn leave(&mut self, within: Duration) -> Vec<Event> {
+        self.input = None; // a program under control ends with its input
+        let deadline = Instant::now() + within;
+        let mut last = Vec::new();
+        loop {
+            match self.told.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(record) => {
+                    last.push(record.event.clone());
+                    self.past.push(record);
+                }
+                Err(RecvTimeoutError::Disconnected) => return last,
+                Err(RecvTimeoutError::Timeout) => panic!("still there after {within:?}"),
+            }
+        }
+    }
+
+    /// The end of what it told and somebody heard, a line for each event.
+    pub fn told_last(&self) -> String {
+        let last = &self.past[self.past.len().saturating_sub(TOLD_LAST)..];
+        last.iter().map(|record| format!("{record}\n")).collect()
+    }
+
     /// Gives an order.
     ///
     /// # Panics
@@ -101,8 +134,7 @@ impl Drop for Swarmlab {
         let _reaped = self.child.wait();
         if std::thread::panicking() {
             self.past.extend(self.told.try_iter());
-            let last = &self.past[self.past.len().saturating_sub(TOLD_LAST)..];
-            last.iter().for_each(|record| eprintln!("{record}"));
+            eprintln!("{}", self.told_last());
         }
     }
 }

@@ -2,7 +2,11 @@
 //! into the log and to the audience, at the pace that was asked for.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs::File;
+use std::io::{self, Write};
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,7 +14,7 @@ use events::Record;
 use metainfo::Metainfo;
 use model::Time;
 use scenario::Plan;
-use sim::Play;
+use sim::{Exposed, Exposure, Play};
 use tokio::sync::watch;
 
 use crate::LAB_NAME;
@@ -29,6 +33,7 @@ pub(crate) struct Simulation<'a> {
     folder: &'a RunFolder,
     play: Play,
     log: Log,
+    glass: GlassFolder<'a>,
 }
 
 /// Time on the wall for time in the world.
@@ -46,10 +51,10 @@ impl<'a> Simulation<'a> {
         metainfo: Metainfo,
         content: Bytes,
     ) -> Result<Self, Broke> {
-        let play = Play::new(plan, metainfo, content).map_err(TorrentError::from)?;
+        let play = Play::new(plan, metainfo, content).map_err(TorrentError::from)?.under_glass();
         write(&folder.torrent(), &play.torrent().to_bytes())?;
         let log = Log::create(&folder.events(), owners(plan, &play)).map_err(|source| log_failed(folder, source))?;
-        Ok(Self { plan, folder, play, log })
+        Ok(Self { plan, folder, play, log, glass: GlassFolder::new(folder) })
     }
 
     /// Plays to the end, and writes down what came of it.
@@ -73,6 +78,7 @@ impl<'a> Simulation<'a> {
         }
         summary.events = self.log.lines();
         self.log.flush().map_err(|source| log_failed(self.folder, source))?;
+        self.glass.flush().map_err(|source| log_failed(self.folder, source))?;
         played
     }
 
@@ -92,6 +98,9 @@ impl<'a> Simulation<'a> {
                 self.tick(&mut pace, audience)?;
             }
             self.log.write(&mut record).map_err(|source| log_failed(self.folder, source))?;
+            while let Some(exposure) = self.play.take_exposure() {
+                self.glass.write(&exposure).map_err(|source| log_failed(self.folder, source))?;
+            }
             audience.event(&record, self.log.view());
             if !pace.is_time_for_a_tick() {
                 continue;
@@ -124,6 +133,51 @@ impl<'a> Simulation<'a> {
         self.log.flush().map_err(|source| log_failed(self.folder, source))
     }
 }
+
+/// Wire records and key logs, a file each for a member, as the programs of a real world write them.
+struct GlassFolder<'a> {
+    folder: &'a RunFolder,
+    /// What waits to be appended. A large cast has more files than a program may hold open.
+    waiting: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl<'a> GlassFolder<'a> {
+    fn new(folder: &'a RunFolder) -> Self {
+        Self { folder, waiting: BTreeMap::new() }
+    }
+
+    fn write(&mut self, exposure: &Exposure) -> io::Result<()> {
+        let Exposure { peer, life, what } = exposure;
+        let (path, line) = match what {
+            Exposed::Wire(line) => (self.folder.wire(peer, *life), serde_json::to_vec(line)?),
+            Exposed::Key(key) => (self.folder.keys(peer, *life), serde_json::to_vec(key)?),
+        };
+        let mut entry = match self.waiting.entry(path) {
+            Entry::Occupied(entry) => entry,
+            Entry::Vacant(entry) => entry.insert_entry(Vec::new()),
+        };
+        entry.get_mut().extend_from_slice(&line);
+        entry.get_mut().push(b'\n');
+        if entry.get().len() >= GLASS_BUFFER {
+            append(&entry.key().clone(), entry.get_mut())?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.waiting.iter_mut().try_for_each(|(path, lines)| append(path, lines))
+    }
+}
+
+fn append(path: &Path, lines: &mut Vec<u8>) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    file.write_all(lines)?;
+    lines.clear();
+    Ok(())
+}
+
+/// Bytes of one file that wait to be written.
+const GLASS_BUFFER: usize = 16 * 1024;
 
 impl Pace {
     fn new(speed: Option<u32>) -> Self {

@@ -201,11 +201,7 @@ impl Disk {
         self.busy_until = at;
         let done = match op {
             DiskOp::Hash { piece } => DiskDone::Hashed { piece, result: self.hash(piece) },
-            DiskOp::Read { block, conn } => {
-                // A copy, for the node may encrypt it where it lies.
-                let result = self.read(self.place(block)).map(|bytes| BytesMut::from(&bytes[..]));
-                DiskDone::Read { block, conn, result }
-            }
+            DiskOp::Read { block, conn } => DiskDone::Read { block, conn, result: self.read(self.place(block)) },
             DiskOp::Write { block, data } => DiskDone::Written { block, result: self.write(at, block, &data) },
         };
         (at, done)
@@ -226,9 +222,9 @@ impl Disk {
         Ok(Sha1::digest(self.read(place)?).into())
     }
 
-    fn read(&self, place: Range<u64>) -> Result<Bytes, DiskError> {
+    fn read(&self, place: Range<u64>) -> Result<BytesMut, DiskError> {
         if blocks_of(&place).all(|block| self.right.has(block)) {
-            return Ok(self.original.range(place));
+            return Ok(BytesMut::from(&self.original.range(place)[..]));
         }
         let mut bytes = BytesMut::with_capacity((place.end - place.start) as usize);
         for block in blocks_of(&place) {
@@ -237,7 +233,7 @@ impl Disk {
             let content = self.content(block).ok_or(DiskError::Absent)?;
             bytes.extend_from_slice(&content[part.start as usize..part.end as usize]);
         }
-        Ok(bytes.freeze())
+        Ok(bytes)
     }
 
     fn write(&mut self, at: Time, block: Block, data: &[u8]) -> Result<(), DiskError> {

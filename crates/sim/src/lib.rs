@@ -24,7 +24,7 @@
 //! Packets are not simulated one by one: cost grows with what is delivered, by quanta of up to 64 KiB. There is no
 //! retransmission byte by byte, no receiver's window, no traffic of acknowledgements; links between
 //! networks have no rate of their own; there is no IPv6 beside IPv4 on one host, no path MTU, no
-//! records of the wire, no simultaneous open, no uTP yet. Milliseconds of a real network are not predicted; who finishes, in what
+//! simultaneous open, no uTP yet. Milliseconds of a real network are not predicted; who finishes, in what
 //! order and why, is.
 
 pub mod content;
@@ -49,4 +49,4 @@ pub use nat::{Behaviour, Dependence, Nat, PortChoice, Translated};
 pub use packet::{Incident, Packet, Protocol, Rule, Stage, What};
 pub use play::Play;
 pub use topology::{HostId, Line, NetId};
-pub use world::{PEER_PORT, TRACKER_PORT, World};
+pub use world::{Exposed, Exposure, PEER_PORT, TRACKER_PORT, World};

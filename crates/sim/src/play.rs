@@ -14,10 +14,7 @@ use events::{Event, Names, Record, Remote};
 use metainfo::Metainfo;
 use model::{InfoHash, PeerId, Rate, Rng, Time};
 use node::{Encryption, Glass, JoinOptions, Methods, NodeConfig, Persona, Picking, Policy, TorrentSource};
-use scenario::{
-    Action, Conductor, EncryptionMethod, Facts, Judge, Knows, Limit, Member, Nat, Net, Plan, Role, Selector, Step,
-    Verdict,
-};
+use scenario::{Action, Conductor, Facts, Judge, Knows, Limit, Member, Nat, Net, Plan, Role, Selector, Step, Verdict};
 use tracker::{Allowed, TrackerConfig};
 
 use crate::disk::{Disk, Original, OriginalError};
@@ -25,7 +22,7 @@ use crate::gear::Preset;
 use crate::host::Access;
 use crate::packet::Incident;
 use crate::topology::{HostId, Line, NetId};
-use crate::world::{PEER_PORT, TRACKER_PORT, World};
+use crate::world::{Exposure, PEER_PORT, TRACKER_PORT, World};
 
 /// A scenario being played.
 #[derive(Debug)]
@@ -46,6 +43,8 @@ pub struct Play {
     /// When the judge was last told the time, and asked whether all is decided.
     ticked: Time,
     act: Act,
+    /// What every peer records beside its events.
+    glass: Glass,
     gone: BTreeMap<String, String>,
 }
 
@@ -132,11 +131,23 @@ impl Play {
             lines: 0,
             ticked: Time::ZERO,
             act: Act::Playing,
+            glass: Glass::default(),
             gone: BTreeMap::new(),
         };
         play.insert_disks();
         play.start_tracker();
         Ok(play)
+    }
+
+    /// Records the beginnings of connections and their keys too, for [`Self::take_exposure`].
+    pub fn under_glass(mut self) -> Self {
+        self.glass = Glass { wire: true, keys: true };
+        self
+    }
+
+    /// The next thing under glass that was not asked for yet.
+    pub fn take_exposure(&mut self) -> Option<Exposure> {
+        self.world.take_exposure()
     }
 
     /// What time it is in the run.
@@ -331,7 +342,7 @@ impl Play {
         let seed = Rng::stream(self.plan.seed, &format!("{name} {}", seat.lives)).next_u64();
         seat.lives += 1;
         seat.leaves = false;
-        let (host, config, options) = (seat.host, seat.config(seed), seat.options());
+        let (host, config, options) = (seat.host, seat.config(seed, self.glass), seat.options());
         let source = match seat.member.knows {
             Knows::Torrent => TorrentSource::Metainfo(Arc::clone(&self.torrent)),
             Knows::Magnet => TorrentSource::Magnet(self.torrent.magnet()),
@@ -435,17 +446,16 @@ impl Seat {
         }
     }
 
-    fn config(&self, seed: u64) -> NodeConfig {
+    fn config(&self, seed: u64, glass: Glass) -> NodeConfig {
         let usual = NodeConfig::new(PeerId::generate(&mut Rng::stream(seed, "peer id")));
         NodeConfig {
             persona: self.persona,
-            encryption: encryption_of(&self.member),
-            // The record itself is not kept, but how a provider classifies the flow is told.
-            glass: Glass { wire: true, keys: false },
             up: self.up,
             down: self.down,
             slots: self.member.slots.map_or(usual.slots, |slots| slots as usize),
             detail: self.member.detail,
+            encryption: encryption_of(&self.member),
+            glass,
             ..usual
         }
     }
@@ -488,8 +498,10 @@ fn encryption_of(member: &Member) -> Encryption {
         scenario::Encryption::Required => Policy::Required,
     };
     let has = |method| member.encryption_methods.contains(&method);
-    let methods =
-        Methods { rc4: has(EncryptionMethod::Rc4), plaintext: has(EncryptionMethod::PlaintextAfterHandshake) };
+    let methods = Methods {
+        rc4: has(scenario::EncryptionMethod::Rc4),
+        plaintext: has(scenario::EncryptionMethod::PlaintextAfterHandshake),
+    };
     Encryption { policy, methods }
 }
 

@@ -13,7 +13,7 @@ mod udp;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use events::{Event, Record};
+use events::{Event, LabKey, Record, WireLine};
 use model::{InfoHash, PeerId, Rate, Rng, Time};
 use node::{Command, DiskDone, JoinError, JoinOptions, Node, NodeConfig, Persona, TorrentKey, TorrentSource};
 use tracker::{Tracker, TrackerCommand, TrackerConfig};
@@ -38,7 +38,22 @@ pub struct World {
     streams: Vec<Option<Box<Stream>>>,
     records: VecDeque<Record>,
     incidents: Vec<Incident>,
+    exposures: VecDeque<Exposure>,
     happened: u64,
+}
+
+/// Something under glass ([`node::Glass`]): by whom, in which of its lives (counted from 0), and what.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    pub peer: String,
+    pub life: u32,
+    pub what: Exposed,
+}
+
+#[derive(Debug, Clone)]
+pub enum Exposed {
+    Wire(WireLine),
+    Key(LabKey),
 }
 
 /// Something that is due at some moment.
@@ -77,6 +92,7 @@ impl World {
             streams: Vec::new(),
             records: VecDeque::new(),
             incidents: Vec::new(),
+            exposures: VecDeque::new(),
             happened: 0,
         }
     }
@@ -284,6 +300,16 @@ impl World {
         std::mem::take(&mut self.incidents)
     }
 
+    /// The next thing under glass that was not asked for yet.
+    pub fn take_exposure(&mut self) -> Option<Exposure> {
+        self.exposures.pop_front()
+    }
+
+    fn expose(&mut self, host: HostId, what: Exposed) {
+        let seat = &self.hosts[host.0];
+        self.exposures.push_back(Exposure { peer: seat.name.clone(), life: seat.life, what });
+    }
+
     fn happen(&mut self, what: Happening) {
         match what {
             Happening::Alarm(host) => self.alarm(host),
@@ -382,8 +408,8 @@ impl World {
                 self.queue.push(at, Happening::Disk(host, seat.life, torrent, Box::new(done)));
             }
             Command::Event(event) => self.record(host, event),
-            // No file is there to record them in; what a provider made of the flow is an event of its own.
-            Command::Wire(_) | Command::Key(_) => {}
+            Command::Wire(chunk) => self.expose(host, Exposed::Wire(WireLine { time: now, chunk })),
+            Command::Key(key) => self.expose(host, Exposed::Key(key)),
             Command::Finished => self.exit(host),
         }
     }

@@ -73,7 +73,7 @@ fn plan(name: &str) -> Plan {
 /// The lines of the log, and the verdicts.
 fn play(plan: &Plan) -> (Vec<String>, Vec<scenario::Verdict>) {
     let (metainfo, bytes) = content::make(&plan.content, "lesson", plan.seed).unwrap();
-    let mut play = Play::new(plan, metainfo, bytes).unwrap();
+    let mut play = Play::new(plan, metainfo, bytes).unwrap().under_glass();
     let log = play.by_ref().map(|record| record.to_string()).collect();
     (log, play.verdicts())
 }

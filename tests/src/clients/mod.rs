@@ -1,6 +1,7 @@
 //! Other people's clients, headless. Each is set up so that peers come from the torrent's tracker
 //! alone: no DHT, no local discovery, no peer exchange, no port mapping. All else is left as its users
-//! have it, above all encryption: each may offer it and must do without.
+//! have it. Encryption too, unless a test asks otherwise: each module has its client's settings
+//! (`Encryption`) and, in the terms of [`crate::encryption::rules`], what they make it do.
 //!
 //! A client writes to a folder, and what counts is what lies there in the end; so nothing is asked
 //! of its own interface, and every client is waited for in the same way.
@@ -10,6 +11,7 @@ pub mod libtorrent;
 pub mod qbittorrent;
 pub mod transmission;
 
+use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,8 @@ use crate::{Content, Missing, Namespace, Process};
 #[derive(Debug)]
 pub struct Client {
     name: &'static str,
+    /// Where it listens, once it is up.
+    pub listen: SocketAddrV4,
     process: Process,
     dir: PathBuf,
     _home: TempDir,
@@ -30,7 +34,21 @@ pub struct Client {
 /// goes to.
 pub type Start = fn(&Namespace, &str, &Path) -> Result<Client, Missing>;
 
+/// What a client is told at its start.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// Torrent files or magnet links.
+    pub torrents: &'a [String],
+    /// The folder that all their contents are in or go to.
+    pub dir: &'a Path,
+}
+
 impl Client {
+    /// The end of what it said.
+    pub fn said(&self) -> String {
+        self.process.said()
+    }
+
     /// Waits until every byte of the content lies in the client's folder.
     ///
     /// # Panics
@@ -72,10 +90,21 @@ fn installed(program: &str, package: &str) -> Result<(), Missing> {
     crate::process::is_installed(program).then_some(()).ok_or_else(missing)
 }
 
-fn run(name: &'static str, command: std::process::Command, dir: &Path, home: TempDir) -> Result<Client, Missing> {
+fn run(
+    name: &'static str,
+    listen: SocketAddrV4,
+    command: std::process::Command,
+    dir: &Path,
+    home: TempDir,
+) -> Result<Client, Missing> {
     let process = Process::start(command, &home.path().join("said.log"));
     let process = process.map_err(|why| Missing(format!("{name}, which does not start: {why}")))?;
-    Ok(Client { name, process, dir: dir.to_owned(), _home: home })
+    Ok(Client { name, listen, process, dir: dir.to_owned(), _home: home })
+}
+
+/// An address of its own to listen at.
+fn seat(namespace: &Namespace) -> SocketAddrV4 {
+    SocketAddrV4::new(namespace.address(), PORT)
 }
 
 fn home() -> TempDir {
