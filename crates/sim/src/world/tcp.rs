@@ -45,6 +45,8 @@ pub(super) enum Happening {
     PatienceOver(Side),
     /// The side learns that its bytes do not arrive.
     GaveUp(Side),
+    /// The side is told that nobody there knows the connection.
+    Reset(Side),
 }
 
 /// As in the real driver: how long a connection may take to come up.
@@ -70,7 +72,8 @@ impl World {
             Happening::Acked(side) => self.acked(stream, side),
             Happening::Again(side) => self.again(stream, side),
             Happening::PatienceOver(side) => self.patience_over(stream, side),
-            Happening::GaveUp(side) => self.gave_up(stream, side),
+            Happening::GaveUp(side) => self.gave_up(stream, side, "timed out"),
+            Happening::Reset(side) => self.gave_up(stream, side, "connection reset"),
         }
     }
 
@@ -150,7 +153,7 @@ impl World {
         let Some(known) = self.stream(stream).filter(|stream| !stream.is_up) else { return };
         known.is_up = true;
         let End { host, conn, local: from, remote: to, .. } = known.dialler;
-        // Lost, it is made up for by the first bytes, or sent again.
+        // Lost, it is sent again.
         let visit = self.carry_one(host, from, to, Stage::Data).map_or(now.after(FIRST_WAIT), |(at, _, _)| at);
         self.later(visit, stream, Happening::Visit);
         if let Some(end) = self.end_of(stream, Side::Dialler) {
@@ -255,7 +258,10 @@ impl World {
 
     pub(super) fn send_parcel(&mut self, host: HostId, stream: u32, side: Side) {
         let now = self.now;
-        let Some(other) = self.end_of(stream, side.other()).map(|end| end.host) else { return };
+        let Some(&mut End { host: other, local: known_as, remote: knows, .. }) = self.end_of(stream, side.other())
+        else {
+            return;
+        };
         let rate = self.hosts[host.0].up.wire.rate().min(self.hosts[other.0].down.wire.rate());
         let net = self.hosts[host.0].net;
         let stream_itself = self.streams[stream as usize].as_deref_mut();
@@ -268,9 +274,12 @@ impl World {
         let stage = if parcel.is_last { Stage::End } else { Stage::Data };
         let packet = Packet { protocol: Protocol::Tcp, from: end.local, to: end.remote, stage };
         let journey = self.topology.carry(now, net, packet, packets(parcel.length), &mut self.incidents);
-        let Some(journey) = journey.ok().filter(|journey| journey.host == other) else {
-            return self.try_again(stream, side, parcel);
-        };
+        let Ok(journey) = journey else { return self.try_again(stream, side, parcel) };
+        if (journey.host, journey.packet.from, journey.packet.to) != (other, knows, known_as) {
+            // A NAT on the way forgot the connection, and it comes from another address than it did.
+            end.pipe.waits = true;
+            return self.later(now.after(2 * journey.delay), stream, Happening::Reset(side));
+        }
         end.pipe.in_vain = 0;
         let sent = self.hosts[host.0].up.wire.carry(now, on_wire(parcel.length));
         let delay = journey.delay;
@@ -387,11 +396,11 @@ impl World {
         }
     }
 
-    fn gave_up(&mut self, stream: u32, side: Side) {
+    fn gave_up(&mut self, stream: u32, side: Side, why: &str) {
         if let Some(end) = self.end_of(stream, side) {
             end.is_dead = true;
         }
-        self.over(stream, side, ClosedBy::Network, "timed out");
+        self.over(stream, side, ClosedBy::Network, why);
     }
 
     /// The connection is no more; the program at `side` is told if it still had it.

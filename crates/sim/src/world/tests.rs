@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::Event;
+use events::{ClosedBy, Event};
 use metainfo::Metainfo;
 use model::ByteCount;
 use tracker::Allowed;
@@ -194,6 +194,22 @@ fn a_cut_is_noticed_and_after_it_the_swarm_finds_together_again() {
     assert!(lab.log.iter().any(|record| matches!(&record.event, Event::Closed { .. })), "the silence was noticed");
     lab.world.cut(net, false);
     lab.run(400);
+    assert!(lab.is_whole(leech));
+}
+
+#[test]
+fn a_nat_that_forgets_its_connections_resets_them_and_they_are_dialled_again() {
+    let mut lab = Lab::new(1, 4 * MIB);
+    let home = lab.world.add_net("home", World::INTERNET, Preset::Symmetric, Line::default());
+    lab.seed("seed", World::INTERNET, Access { up: Rate(500_000), ..ETHERNET });
+    let leech = lab.leech("a", home, ETHERNET);
+    lab.run(33); // only the leecher can dial, and the tracker names the seed at the second announce
+    assert!(lab.right_bytes(leech) > ByteCount(MIB) && !lab.is_whole(leech));
+    lab.world.rebind_nat(home);
+    lab.run(300);
+    let reset =
+        |event: &Event| matches!(event, Event::Closed { by: ClosedBy::Network, why, .. } if why == "connection reset");
+    assert!(lab.log.iter().any(|record| record.peer == "a" && reset(&record.event)));
     assert!(lab.is_whole(leech));
 }
 
