@@ -43,6 +43,7 @@ pub use envelope::{Encryption, Envelope, EnvelopeError, KEY_ROUNDS_POWER};
 pub use method::MethodError;
 pub use open::{Archive, OpenError};
 pub use pack::{Level, PackError, PackOptions, Packed, THREADS_MAX, pack};
+pub use part::{PartError, hold_renames};
 pub use piece_hashes::PieceHashes;
 pub use probe::Packing;
 pub use progress::{Progress, Watch};

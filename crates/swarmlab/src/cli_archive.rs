@@ -90,7 +90,7 @@ Examples:
   swarmlab archive extract burly-duckbill-aviation.7z -o ~/Downloads --force
 
 An archive with one folder on top unpacks to that folder, any other to one with its own name.
-Until all is there it is called NAME.part. Links are never made, and names that lead out of the
+Until all is there it is called NAME.swarmlab-part. Links are never made, and names that lead out of the
 folder are refused.")]
 pub(crate) struct Extract {
     #[arg(value_name = "ARCHIVE")]

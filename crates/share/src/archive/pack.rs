@@ -1,8 +1,8 @@
 //! From a survey to an encrypted archive.
 //!
 //! Folders and empty files come first, then the files that are stored, then those that are
-//! compressed, each sorted and in blocks of less than 4 GiB. All is written to `….part`, forced to the
-//! disk, opened once with the password, and only then called by its name.
+//! compressed, each sorted and in blocks of less than 4 GiB. All is written to `….swarmlab-part`, forced
+//! to the disk, opened once with the password, and only then called by its name.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -17,7 +17,7 @@ use super::disk::{free_space, sync_folder};
 use super::entry;
 use super::envelope::KEY_ROUNDS_POWER;
 use super::open::{Archive, OpenError};
-use super::part::{Part, exists, part_path, remove};
+use super::part::{Part, PartError, exists, part_path};
 use super::piece_hashes::{HashingWriter, PieceHashes};
 use super::probe::Packing;
 use super::progress::Watch;
@@ -64,9 +64,9 @@ pub enum PackError {
     /// A folder is there, which no archive replaces.
     #[error("{} is a folder", .0.display())]
     Folder(PathBuf),
-    /// An earlier try was ended by force, or another is at it right now.
-    #[error("{} is there: an earlier try left it when it was killed, or another is still writing it", .0.display())]
-    PartInTheWay(PathBuf),
+    /// There is no place beside it for what is not finished yet.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// The archive would lie in the folder that is packed, and grow for ever; or replace the file that
     /// is packed.
     #[error("{} is, or lies in, what is packed: write the archive somewhere else", .0.display())]
@@ -187,10 +187,12 @@ pub fn pack(
     options: &PackOptions,
     watch: Watch<'_>,
 ) -> Result<Packed, PackError> {
-    let unfinished = part_path(output);
-    check_place(survey, output, &unfinished, options)?;
+    check_place(survey, output, options)?;
     let failed = |source| PackError::Write { path: output.to_owned(), source };
-    let (part, file) = Part::file(unfinished.clone()).map_err(failed)?;
+    let part = Part::begin(output, options.replace)?;
+    check_room(survey, output, options)?;
+    let unfinished = part.content();
+    let file = File::options().read(true).write(true).create_new(true).open(&unfinished).map_err(failed)?;
 
     let reading = Reading::new(survey, watch);
     let out = BufWriter::with_capacity(WRITE_BUFFER, HashingWriter::new(file, options.piece_length));
@@ -205,34 +207,39 @@ pub fn pack(
     assert_eq!(check.entries().len(), survey.files().len() + survey.folder_count(), "all that was found is in it");
     drop(check);
     part.hand_over(&unfinished, output, options.replace).map_err(failed)?;
-    sync_folder(&folder_of(output)).map_err(failed)?;
+    // The archive is there and whole: that its name may not outlive a power cut is no failure.
+    let _best_effort = sync_folder(&folder_of(output));
     Ok(Packed { path: output.to_owned(), length: ByteCount(length), content: survey.total(), pieces })
 }
 
-fn check_place(survey: &Survey, output: &Path, unfinished: &Path, options: &PackOptions) -> Result<(), PackError> {
-    let failed = |source| PackError::Write { path: output.to_owned(), source };
+fn check_place(survey: &Survey, output: &Path, options: &PackOptions) -> Result<(), PackError> {
     if exists(output) && !options.replace {
         return Err(PackError::Exists(output.to_owned()));
     }
     if output.is_dir() {
         return Err(PackError::Folder(output.to_owned()));
     }
-    let folder = folder_of(output).canonicalize().map_err(failed)?;
+    let folder = folder_of(output);
+    let folder = folder.canonicalize().map_err(|source| PackError::Write { path: output.to_owned(), source })?;
     let itself = output.canonicalize().is_ok_and(|output| output == survey.root());
     if itself || folder.starts_with(survey.root()) {
         return Err(PackError::InsideItself(output.to_owned()));
     }
-    if exists(unfinished) {
-        if !options.replace {
-            return Err(PackError::PartInTheWay(unfinished.to_owned()));
-        }
-        remove(unfinished).map_err(failed)?;
+    // What lies there may be taken away before anything is packed.
+    let unfinished = part_path(output);
+    if unfinished.canonicalize().is_ok_and(|unfinished| survey.root().starts_with(unfinished)) {
+        return Err(PackError::InsideItself(unfinished));
     }
-    // What compresses may need next to nothing, so only what does not is certain.
+    Ok(())
+}
+
+/// What compresses may need next to nothing, so only what does not is certain.
+fn check_room(survey: &Survey, output: &Path, options: &PackOptions) -> Result<(), PackError> {
+    let at = folder_of(output);
     let stored = survey.files().iter().filter(|file| options.packing(file) == Packing::Store);
     let needed = stored.map(|file| file.length).sum();
-    let free = free_space(&folder).map_err(failed)?;
-    if needed > free { Err(PackError::NoRoom { needed, free, at: folder }) } else { Ok(()) }
+    let free = free_space(&at).map_err(|source| PackError::Write { path: output.to_owned(), source })?;
+    if needed > free { Err(PackError::NoRoom { needed, free, at }) } else { Ok(()) }
 }
 
 fn folder_of(path: &Path) -> PathBuf {

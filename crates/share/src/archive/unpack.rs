@@ -2,7 +2,8 @@
 //!
 //! Where it goes is known before anything is written: an archive with one file or folder on top
 //! unpacks to that name, any other to a folder with the archive's own name. All is unpacked below
-//! `NAME.part`, whose folders were made here, so no link lies in the way; then it gets its name.
+//! `NAME.swarmlab-part`, whose folders were made here, so no link lies in the way, and which nobody
+//! else may look into; then it gets its name.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +14,10 @@ use std::path::{Path, PathBuf};
 use metainfo::RelativePath;
 use model::ByteCount;
 
-use super::disk::{folder_modified, free_space, open_new, restrict, set_modified};
+use super::disk::{folder_modified, free_space, open_new, restrict, set_modified, sync_folder};
 use super::entry::{Entry, Kind};
 use super::open::{Archive, ReadError, plain};
-use super::part::{Part, exists, part_path, remove};
+use super::part::{Part, PartError, exists, part_path};
 use super::probe::fill;
 use super::progress::{Progress, Watch};
 
@@ -43,6 +44,8 @@ pub struct Unpacked {
     pub content: ByteCount,
     /// Links, special files and deletions, by their names in the archive. Not made.
     pub skipped: Vec<(String, Kind)>,
+    /// What was replaced and could not be removed; by this name it can still be found.
+    pub left: Option<PathBuf>,
 }
 
 /// Why nothing was unpacked. Nothing is left of it then. Fits after "failed to unpack x: ".
@@ -70,9 +73,9 @@ pub enum UnpackError {
     /// What would be replaced has the archive in it.
     #[error("the archive lies in {}, which it would replace: move it, or unpack somewhere else", .0.display())]
     ReplacesItself(PathBuf),
-    /// An earlier try was ended by force, or another is at it right now.
-    #[error("{} is there: an earlier try left it when it was killed, or another is still writing it", .0.display())]
-    PartInTheWay(PathBuf),
+    /// There is no place beside it for what is not finished yet.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// An archive bomb, or just more than was allowed.
     #[error("its {packed} would grow to {unpacked}, and {most} are allowed")]
     TooLarge {
@@ -127,37 +130,37 @@ impl Archive {
     pub fn unpack(&self, folder: &Path, options: &UnpackOptions, watch: Watch<'_>) -> Result<Unpacked, UnpackError> {
         let layout = Layout::of(self)?;
         let destination = layout.destination(folder);
-        self.check_space(folder, options)?;
-        let unfinished = part_path(&destination);
-        if exists(&destination) && !options.replace {
+        self.check_growth(options)?;
+        let replaces = exists(&destination);
+        if replaces && !options.replace {
             return Err(UnpackError::Exists(destination));
         }
         let lies_in = |folder: &Path| {
             let (archive, folder) = (self.path().canonicalize(), folder.canonicalize());
             archive.is_ok_and(|archive| folder.is_ok_and(|folder| archive.starts_with(folder)))
         };
-        if lies_in(&destination) || lies_in(&unfinished) {
+        if lies_in(&destination) || lies_in(&part_path(&destination)) {
             return Err(UnpackError::ReplacesItself(destination));
-        }
-        if exists(&unfinished) && !options.replace {
-            return Err(UnpackError::PartInTheWay(unfinished));
         }
         self.check_password()?;
 
         fs::create_dir_all(folder).map_err(writing(folder))?;
-        remove(&unfinished).map_err(writing(&unfinished))?;
-        let part = Part::folder(unfinished).map_err(writing(&destination))?;
-        let unpacked = layout.write(self, part.path(), watch)?;
+        let part = Part::begin(&destination, options.replace)?;
+        self.check_room(folder)?;
+        let below = part.content();
+        fs::create_dir(&below).map_err(writing(&below))?;
+        // What is replaced is gone afterwards, so the new has to outlive a power cut before.
+        let unpacked = layout.write(self, &below, replaces, watch)?;
         let from = match layout.top {
-            Top::One(name) => part.path().join(name),
-            Top::Many => part.path().to_owned(),
+            Top::One(name) => below.join(name),
+            Top::Many => below,
         };
-        part.hand_over(&from, &destination, options.replace).map_err(writing(&destination))?;
+        let left = part.hand_over(&from, &destination, options.replace).map_err(writing(&destination))?;
         if let Some(top) = layout.top_folder(self) {
             // Only now: a folder that its owner may not write cannot be moved.
             restrict(&destination, top.permissions).map_err(writing(&destination))?;
         }
-        Ok(Unpacked { path: Some(destination), ..unpacked })
+        Ok(Unpacked { path: Some(destination), left, ..unpacked })
     }
 
     /// Decodes everything and compares it with its checksums. Writes nothing, and does not mind names
@@ -185,8 +188,7 @@ impl Archive {
         if unpacked > most { Err(UnpackError::TooLarge { packed, unpacked, most }) } else { Ok(()) }
     }
 
-    fn check_space(&self, folder: &Path, options: &UnpackOptions) -> Result<(), UnpackError> {
-        self.check_growth(options)?;
+    fn check_room(&self, folder: &Path) -> Result<(), UnpackError> {
         let needed = self.content();
         let free = free_space(folder).map_err(writing(folder))?;
         if needed > free { Err(UnpackError::NoRoom { needed, free, at: folder.to_owned() }) } else { Ok(()) }
@@ -240,8 +242,8 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Writes all entries below `below`, a folder that is empty.
-    fn write(&self, archive: &Archive, below: &Path, watch: Watch<'_>) -> Result<Unpacked, UnpackError> {
+    /// Writes all entries below `below`, a folder that is empty. With `lasting`, forces them to the disk.
+    fn write(&self, archive: &Archive, below: &Path, lasting: bool, watch: Watch<'_>) -> Result<Unpacked, UnpackError> {
         let entries =
             || archive.entries().iter().zip(&self.places).filter_map(|(entry, place)| Some((entry, (*place)?)));
         for (_, place) in entries().filter(|(entry, _)| entry.kind == Kind::Folder) {
@@ -250,7 +252,7 @@ impl<'a> Layout<'a> {
         }
         let mut work = Work::new(archive, watch);
         work.all(|number, content| match (self.places[number], archive.entries()[number].kind) {
-            (Some(place), Kind::File) => write_file(&archive.entries()[number], &place.under(below), content),
+            (Some(place), Kind::File) => write_file(&archive.entries()[number], &place.under(below), lasting, content),
             _ => Ok(()),
         })?;
         // What is in a folder changes its time and needs its permissions, so folders come last, and
@@ -260,6 +262,9 @@ impl<'a> Layout<'a> {
         for (entry, place) in folders {
             let folder = place.under(below);
             folder_modified(&folder, entry.modified);
+            if lasting {
+                sync_folder(&folder).map_err(writing(&folder))?;
+            }
             if place.components().nth(1).is_some() {
                 restrict(&folder, entry.permissions).map_err(writing(&folder))?;
             }
@@ -415,12 +420,12 @@ fn unwrapped(error: &io::Error) -> String {
     }
 }
 
-fn write_file(entry: &Entry, path: &Path, content: &mut Content<'_>) -> Result<(), TakeError> {
+fn write_file(entry: &Entry, path: &Path, lasting: bool, content: &mut Content<'_>) -> Result<(), TakeError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(writing(folder))?;
     }
     let mut file = open_new(path, entry.permissions).map_err(writing(path))?;
-    let mut buffer = vec![0; BUFFER.min(entry.length.0 as usize)];
+    let mut buffer = vec![0; entry.length.0.min(BUFFER as u64) as usize];
     loop {
         let bytes = content.next(&mut buffer)?;
         if bytes.is_empty() {
@@ -429,6 +434,9 @@ fn write_file(entry: &Entry, path: &Path, content: &mut Content<'_>) -> Result<(
         file.write_all(bytes).map_err(writing(path))?;
     }
     set_modified(&file, entry.modified);
+    if lasting {
+        file.sync_all().map_err(writing(path))?;
+    }
     drop(file);
     Ok(restrict(path, entry.permissions).map_err(writing(path))?)
 }
@@ -442,6 +450,7 @@ fn summary(archive: &Archive) -> Unpacked {
         folders: count(Kind::Folder),
         content: archive.content(),
         skipped: skipped.map(|entry| (entry.name.clone(), entry.kind)).collect(),
+        left: None,
     }
 }
 

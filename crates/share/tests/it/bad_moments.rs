@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use swarmlab_share::archive::{
-    PackError, PackOptions, Packed, Progress, Survey, SurveyError, UnpackError, UnpackOptions, pack,
+    PackError, PackOptions, Packed, PartError, Progress, Survey, SurveyError, UnpackError, UnpackOptions, pack,
 };
 
 use crate::sample::{Sample, go_on, names, noise, password};
@@ -113,19 +113,109 @@ fn an_archive_that_is_there_is_only_replaced_when_asked() {
     assert_eq!(sample.around(), ["holiday", "holiday.7z"]);
 }
 
+/// As a killed writer leaves it.
+fn left_behind(path: PathBuf) {
+    fs::create_dir_all(&path).unwrap();
+    fs::write(path.join("lock"), "").unwrap();
+    fs::write(path.join("content"), "half").unwrap();
+}
+
 #[test]
 fn what_a_killed_try_left_is_said_and_taken_away_when_asked() {
     let sample = Sample::new();
-    fs::write(sample.path("holiday.7z.part"), "half").unwrap();
+    left_behind(sample.path("holiday.7z.swarmlab-part"));
     let error = sample.try_pack(&PackOptions::default()).unwrap_err();
-    assert!(matches!(error, PackError::PartInTheWay(_)), "{error}");
+    assert!(matches!(error, PackError::Part(PartError::Left(_))), "{error}");
     sample.pack(&PackOptions { replace: true, ..PackOptions::default() });
-    fs::create_dir_all(sample.path("out/holiday.part/half")).unwrap();
+    left_behind(sample.path("out/holiday.swarmlab-part"));
     let error = sample.open().unpack(&sample.path("out"), &UnpackOptions::default(), &mut go_on).unwrap_err();
-    assert!(matches!(error, UnpackError::PartInTheWay(_)), "{error}");
+    assert!(matches!(error, UnpackError::Part(PartError::Left(_))), "{error}");
     let replace = UnpackOptions { replace: true, ..UnpackOptions::default() };
     sample.open().unpack(&sample.path("out"), &replace, &mut go_on).unwrap();
     assert_eq!(names(&sample.path("out")), ["holiday"]);
+}
+
+#[test]
+fn two_that_write_the_same_do_not_take_each_others_work_away() {
+    let sample = Sample::new();
+    let replace = PackOptions { replace: true, ..PackOptions::default() };
+    let second = || {
+        let error = sample.try_pack(&replace).unwrap_err();
+        assert!(matches!(error, PackError::Part(PartError::Busy(_))), "{error}");
+    };
+    pack_while(&sample, second).unwrap();
+
+    let archive = sample.open();
+    let unpack = |watch: &mut dyn FnMut(Progress<'_>) -> ControlFlow<()>| {
+        archive.unpack(&sample.path("out"), &UnpackOptions { replace: true, ..UnpackOptions::default() }, watch)
+    };
+    let mut meanwhile = |_: Progress<'_>| {
+        assert!(matches!(unpack(&mut go_on), Err(UnpackError::Part(PartError::Busy(_)))));
+        ControlFlow::Continue(())
+    };
+    unpack(&mut meanwhile).unwrap();
+    assert_eq!(crate::sample::tree(&sample.path("out/holiday")), crate::sample::tree(&sample.folder()));
+    assert_eq!(names(&sample.path("out")), ["holiday"]);
+}
+
+#[test]
+fn parts_of_other_programs_are_nobodys_to_remove() {
+    let sample = Sample::new();
+    sample.pack(&PackOptions::default());
+    for theirs in ["holiday.7z.part", "holiday.7z.old.part", "out/holiday.part", "out/holiday.old.part"] {
+        fs::create_dir_all(sample.path("out")).unwrap();
+        fs::write(sample.path(theirs), "theirs").unwrap();
+    }
+    sample.pack(&PackOptions { replace: true, ..PackOptions::default() });
+    for _ in 0..2 {
+        let replace = UnpackOptions { replace: true, ..UnpackOptions::default() };
+        sample.open().unpack(&sample.path("out"), &replace, &mut go_on).unwrap();
+    }
+    assert_eq!(names(&sample.path("out")), ["holiday", "holiday.old.part", "holiday.part"]);
+    assert_eq!(sample.around(), ["holiday", "holiday.7z", "holiday.7z.old.part", "holiday.7z.part", "out"]);
+}
+
+#[test]
+fn what_lies_in_an_unfinished_archive_is_not_packed_into_it() {
+    let sample = Sample::new();
+    let part = sample.path("h.7z.swarmlab-part");
+    left_behind(part.clone());
+    let replace = PackOptions { replace: true, ..PackOptions::default() };
+    for source in [part.clone(), part.join("content")] {
+        let survey = Survey::find(&source, &mut go_on).unwrap();
+        let error = pack(&survey, &sample.path("h.7z"), &password(), &replace, &mut go_on).unwrap_err();
+        assert!(matches!(error, PackError::InsideItself(_)), "{error}");
+        assert_eq!(fs::read_to_string(part.join("content")).unwrap(), "half");
+    }
+}
+
+#[test]
+fn what_an_ended_try_was_replacing_is_named_and_kept() {
+    let sample = Sample::new();
+    sample.pack(&PackOptions::default());
+    fs::create_dir_all(sample.path("out/holiday.swarmlab-old")).unwrap();
+    let replace = UnpackOptions { replace: true, ..UnpackOptions::default() };
+    let error = sample.open().unpack(&sample.path("out"), &replace, &mut go_on).unwrap_err();
+    assert!(error.to_string().contains("holiday.swarmlab-old is there"), "{error}");
+    assert_eq!(names(&sample.path("out")), ["holiday.swarmlab-old"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_with_read_only_folders_in_it_is_replaced() {
+    use std::os::unix::fs::PermissionsExt;
+    let sample = Sample::new();
+    sample.pack(&PackOptions::default());
+    for _ in 0..2 {
+        let replace = UnpackOptions { replace: true, ..UnpackOptions::default() };
+        let unpacked = sample.open().unpack(&sample.path("out"), &replace, &mut go_on).unwrap();
+        assert_eq!(unpacked.left, None);
+        assert_eq!(names(&sample.path("out")), ["holiday"]);
+        let read_only = fs::Permissions::from_mode(0o555);
+        fs::set_permissions(sample.path("out/holiday/deep/er/down"), read_only).unwrap();
+    }
+    // Whoever clears up after the test may be anybody.
+    fs::set_permissions(sample.path("out/holiday/deep/er/down"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]

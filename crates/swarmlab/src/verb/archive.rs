@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use share::Password;
 use share::archive::{
     self, Archive, EnvelopeError, KEY_ROUNDS_POWER, Kind, Level, OpenError, PackError, PackOptions, Packed, Packing,
-    Progress, Survey, SurveyError, UnpackError, UnpackOptions, Unpacked,
+    PartError, Progress, Survey, SurveyError, UnpackError, UnpackOptions, Unpacked,
 };
 use tokio::sync::watch;
 
@@ -49,7 +49,7 @@ fn create(args: &cli::Create) -> anyhow::Result<ExitCode> {
     bar.task("packing");
     let packed = match archive::pack(&survey, &output, &password, &options, &mut |progress| bar.show(progress)) {
         Err(PackError::Cancelled) => return Ok(stopped("the unfinished archive is gone")),
-        Err(error @ (PackError::Exists(_) | PackError::PartInTheWay(_))) => {
+        Err(error @ (PackError::Exists(_) | PackError::Part(PartError::Left(_)))) => {
             bail!("{error}: add --force to replace it, or -o FILE to write another")
         }
         packed => packed.with_context(failed)?,
@@ -240,6 +240,9 @@ fn extract(args: &cli::Extract) -> anyhow::Result<ExitCode> {
         }
     }
     say_skipped(&unpacked);
+    if let Some(left) = &unpacked.left {
+        anstream::eprintln!("what was there before could not be removed and is now {}", left.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -305,7 +308,7 @@ fn say_skipped(unpacked: &Unpacked) {
 /// What to do about it, where the archive's error cannot know of flags.
 fn explained(error: UnpackError) -> anyhow::Error {
     match error {
-        UnpackError::Exists(_) | UnpackError::PartInTheWay(_) => {
+        UnpackError::Exists(_) | UnpackError::Part(PartError::Left(_)) => {
             anyhow!("{error}: add --force to replace it, or -o DIR to unpack somewhere else")
         }
         UnpackError::TooLarge { .. } => anyhow!("{error}: allow more with --most, if you trust its maker"),
@@ -399,6 +402,7 @@ fn interrupts() -> anyhow::Result<watch::Receiver<u32>> {
             let _gone = sender.send(counts.clone());
             while counts.changed().await.is_ok() {
                 if *counts.borrow() > 1 {
+                    let _no_folder_is_between_two_names = archive::hold_renames();
                     std::process::exit(STOPPED.into());
                 }
             }
