@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use share::Password;
 
 /// The variable that may hold a password.
-const VARIABLE: &str = "SWARMLAB_PASSWORD";
+pub(crate) const VARIABLE: &str = "SWARMLAB_PASSWORD";
 
 /// Where a program gets it from that cannot be asked.
 const OTHER_WAYS: &str = "give it with --password-file or in SWARMLAB_PASSWORD";
@@ -34,6 +34,10 @@ fn from_file(path: &Path) -> anyhow::Result<Password> {
     BufReader::new(source.take(LINE_BYTES_MAX)).read_line(&mut line)?;
     let end = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(end);
+    // Windows editors put a mark before the text that nobody types.
+    if line.starts_with('\u{feff}') {
+        line.remove(0);
+    }
     Ok(Password::new(line)?)
 }
 
@@ -53,7 +57,7 @@ pub(crate) fn chosen() -> anyhow::Result<Password> {
             "That is {strength}: whoever has the archive can guess on at leisure. Six words by lot have 77."
         );
     } else {
-        anstream::eprintln!("That is {strength} or more.");
+        anstream::eprintln!("That is {strength}, as far as can be told.");
     }
     let again = asked("The same again")?;
     if again.expose() != password.expose() {
@@ -73,7 +77,12 @@ mod tests {
     fn the_first_line_of_a_file_is_the_password_without_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secret");
-        for (content, password) in [("two words\nmore\n", "two words"), ("dos\r\n", "dos"), (" blanks ", " blanks ")] {
+        for (content, password) in [
+            ("two words\nmore\n", "two words"),
+            ("dos\r\n", "dos"),
+            (" blanks ", " blanks "),
+            ("\u{feff}marked\r\n", "marked"),
+        ] {
             std::fs::write(&path, content).unwrap();
             assert_eq!(from_file(&path).unwrap().expose(), password);
         }
