@@ -65,6 +65,16 @@ fn a_password_by_lot_is_shown_alone_on_its_line_and_opens_the_archive() {
 }
 
 #[test]
+fn a_password_from_the_environment_is_said_to_come_from_there() {
+    let desk = Desk::new();
+    let mut create = desk.command(&["archive", "create", "holiday", "-o", "h.7z"]);
+    let made = create.env("SWARMLAB_PASSWORD", "hidden tide").output().unwrap();
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    assert!(stderr(&made).contains("the one in SWARMLAB_PASSWORD"), "{}", stderr(&made));
+    assert!(!stderr(&made).contains("hidden tide"));
+}
+
+#[test]
 fn without_a_name_three_words_become_one() {
     let desk = Desk::new();
     let made = desk.archive(&["create", "holiday"]);

@@ -120,7 +120,8 @@ impl Envelope {
             return Err(EnvelopeError::CutOff { has: length, needs: end });
         }
         let too_large = EnvelopeError::Damaged("the list of files would fill the memory");
-        if list.length > HEADER_BYTES_MAX || coders.iter().any(|coder| coder.unpacked > HEADER_BYTES_MAX) {
+        let most = list.length.saturating_mul(HEADER_GROWTH_MAX).clamp(HEADER_BYTES_FREE, HEADER_BYTES_MAX);
+        if list.length > HEADER_BYTES_MAX || coders.iter().any(|coder| coder.unpacked > most) {
             return Err(too_large);
         }
         let mut encryption = None;
@@ -322,8 +323,13 @@ const DAMAGED_LIST: EnvelopeError = EnvelopeError::Damaged("the list of files is
 const MAGIC: &[u8] = &[b'7', b'z', 0xBC, 0xAF, 0x27, 0x1C];
 const START_BYTES: usize = 32;
 
-/// A million files with names of a hundred characters.
-const HEADER_BYTES_MAX: u64 = 256 << 20;
+/// Half a million files with names of fifty characters. The library takes a hundred bytes of memory for
+/// each byte here where the list lies.
+pub(crate) const HEADER_BYTES_MAX: u64 = 64 << 20;
+/// Lists of people's files get twenty times smaller at most, for checksums do not compress.
+const HEADER_GROWTH_MAX: u64 = 100;
+/// Up to here a list may grow however much.
+const HEADER_BYTES_FREE: u64 = 1 << 20;
 /// A filter, a compressor and a cipher; 7-Zip writes two.
 const HEADER_CODERS_MAX: u64 = 4;
 
@@ -380,5 +386,19 @@ mod tests {
         let mut future = unfinished;
         future[6] = 1;
         assert!(matches!(opened(&future, "x.7z"), EnvelopeError::Version(1)));
+    }
+
+    /// A list of 8192 packed bytes that one LZMA2 step unpacks.
+    fn list_of(sixteenths_of_a_mebibyte: u8) -> Result<Envelope, EnvelopeError> {
+        let packed = [PACK_INFO, 0, 1, SIZE, 0xA0, 0x00, END];
+        let coder = [UNPACK_INFO, FOLDER, 1, 0, 1, HAS_PROPERTIES | 1, 0x21, 1, 0];
+        let unpacked = [UNPACK_SIZES, 0xE0, 0, 0, sixteenths_of_a_mebibyte, END, END];
+        Envelope::of_encoded(&[&packed[..], &coder, &unpacked].concat(), 10_000)
+    }
+
+    #[test]
+    fn a_list_of_files_that_would_grow_beyond_measure_is_refused() {
+        assert!(list_of(17).is_err_and(|error| error.to_string().contains("memory")));
+        list_of(16).unwrap();
     }
 }

@@ -11,6 +11,9 @@ pub enum MethodError {
     /// Holds the mebibytes asked for.
     #[error("unpacking asks for {0} MiB of memory, and {MEMORY_MIB_MAX} are the most that it gets here")]
     Memory(u64),
+    /// Holds the power of two of the rounds asked for.
+    #[error("deriving its key takes 2^{0} rounds, and 2^{ROUNDS_POWER_MAX} are the most that it gets here")]
+    Rounds(u8),
     /// Properties that say nothing.
     #[error("the settings of {0} in it are damaged")]
     Settings(&'static str),
@@ -20,7 +23,14 @@ pub enum MethodError {
 /// memory it takes, in bytes.
 pub(crate) fn check(id: &[u8], properties: &[u8]) -> Result<u64, MethodError> {
     let memory = match id {
-        EncoderMethod::ID_COPY | EncoderMethod::ID_DELTA | EncoderMethod::ID_AES256_SHA256 => 0,
+        EncoderMethod::ID_COPY | EncoderMethod::ID_DELTA => 0,
+        EncoderMethod::ID_AES256_SHA256 => {
+            let settings = AesSettings::read(properties).ok_or(MethodError::Settings("AES"))?;
+            if settings.rounds() > 1 << ROUNDS_POWER_MAX {
+                return Err(MethodError::Rounds(settings.rounds_power));
+            }
+            0
+        }
         EncoderMethod::ID_BCJ_X86
         | EncoderMethod::ID_BCJ_PPC
         | EncoderMethod::ID_BCJ_IA64
@@ -101,6 +111,9 @@ fn name(id: &[u8]) -> String {
     }
 }
 
+/// 32 times those of 7-Zip; the library derives no key with more.
+const ROUNDS_POWER_MAX: u8 = 24;
+
 /// 7-Zip's strongest level takes 256, and up to 1536 where somebody sets it so by hand.
 const MEMORY_MIB_MAX: u64 = 1024;
 
@@ -139,5 +152,17 @@ mod tests {
         assert_eq!(AesSettings::read(&ours[..33]), None);
         assert_eq!(AesSettings::read(&[]), None);
         assert_eq!(AesSettings::read(&[0x3F]).unwrap().rounds(), 0);
+    }
+
+    #[test]
+    fn a_key_of_too_many_rounds_is_refused_as_such() {
+        let aes = |power: u8| check(EncoderMethod::ID_AES256_SHA256, &[power, 0]);
+        for power in [0, 19, 24, 63] {
+            assert_eq!(aes(power), Ok(0), "{power}");
+        }
+        for power in [25, 40, 62] {
+            assert_eq!(aes(power), Err(MethodError::Rounds(power)));
+        }
+        assert_eq!(check(EncoderMethod::ID_AES256_SHA256, &[]), Err(MethodError::Settings("AES")));
     }
 }

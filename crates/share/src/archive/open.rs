@@ -144,16 +144,15 @@ impl Archive {
     }
 
     /// Where nothing has proven the password yet, tries it on the beginning of the first encrypted
-    /// content. False when what comes out is not what was packed.
+    /// content. False when what comes out is not what was packed. What is only stored, and longer than
+    /// [`TRIED_BYTES`], tells nothing before its end, so any password passes.
     pub(crate) fn password_fits(&self) -> bool {
         if self.proven || !self.encrypted {
             return true;
         }
         let Ok(file) = File::open(&self.path) else { return true };
         let mut source = BufReader::with_capacity(READ_BUFFER, file);
-        let aes =
-            |block: &sevenz_rust2::Block| block.coders.iter().any(|coder| method::is_aes(coder.encoder_method_id()));
-        let Some(block) = self.inner.blocks.iter().position(aes) else { return true };
+        let Some(block) = self.inner.blocks.iter().position(is_encrypted) else { return true };
         let decoder = BlockDecoder::new(1, block, &self.inner, &self.password.0, &mut source);
         let mut buffer = vec![0; TRIED_BYTES];
         let tried = decoder.for_each_entries(&mut |entry: &ArchiveEntry, content: &mut dyn io::Read| {
@@ -168,10 +167,26 @@ impl Archive {
         tried.is_ok()
     }
 
+    /// True for an entry that matches its checksum only under the right password.
+    pub(crate) fn proves_password(&self, number: usize) -> bool {
+        let block = self.inner.stream_map.file_block_index.get(number).copied().flatten();
+        let encrypted = block.is_some_and(|block| is_encrypted(&self.inner.blocks[block]));
+        encrypted && self.inner.files[number].has_crc && self.inner.files[number].size > 0
+    }
+
+    /// Number of files with content and no checksum of it.
+    pub(crate) fn unchecked(&self) -> usize {
+        self.inner.files.iter().filter(|file| file.size > 0 && !file.has_crc).count()
+    }
+
     /// True when a failure to decode can only mean damage.
     pub(crate) fn password_is_proven(&self) -> bool {
         self.proven || !self.encrypted
     }
+}
+
+fn is_encrypted(block: &sevenz_rust2::Block) -> bool {
+    block.coders.iter().any(|coder| method::is_aes(coder.encoder_method_id()))
 }
 
 /// Why decoding ended early.

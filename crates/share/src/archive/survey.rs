@@ -12,6 +12,7 @@ use model::ByteCount;
 use model::bound::FILES_MAX;
 
 use super::disk;
+use super::envelope::HEADER_BYTES_MAX;
 use super::probe::{Packing, probe};
 use super::progress::{Progress, Watch};
 
@@ -81,6 +82,9 @@ pub enum SurveyError {
     /// More than a reader of ours would take.
     #[error("there are more than {FILES_MAX} files and folders: share them in parts")]
     TooMany,
+    /// Their names would make a list that a reader of ours refuses.
+    #[error("the names of its files and folders are too long together: share them in parts")]
+    ListTooLong,
     /// Broken off by the user.
     #[error("broken off")]
     Cancelled,
@@ -90,7 +94,7 @@ pub enum SurveyError {
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
     /// Its name.
-    #[error("the name of {} {why}: rename it, or leave it out", path.display())]
+    #[error("the name of {path:?} {why}: rename it, or leave it out")]
     Name {
         /// The file or folder.
         path: PathBuf,
@@ -98,7 +102,7 @@ pub enum Fault {
         why: NameError,
     },
     /// It cannot be read; the system's words follow.
-    #[error("{}: {why}", path.display())]
+    #[error("{path:?}: {why}")]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -222,6 +226,8 @@ struct Walk<'a> {
     skipped: Vec<Skipped>,
     faults: Vec<Fault>,
     done: ByteCount,
+    /// What the names take in the archive's list, at most.
+    list_bytes: u64,
     watch: Watch<'a>,
 }
 
@@ -236,6 +242,7 @@ impl<'a> Walk<'a> {
             skipped: Vec::new(),
             faults: Vec::new(),
             done: ByteCount::ZERO,
+            list_bytes: 0,
             watch,
         }
     }
@@ -303,7 +310,7 @@ impl<'a> Walk<'a> {
     }
 
     fn folder(&mut self, path: &Path, metadata: &Metadata) -> Result<(), SurveyError> {
-        if let Some(name) = self.name_of(path) {
+        if let Some(name) = self.name_of(path)? {
             self.folders.push(FoundFolder { path: name, stamp: Stamp::of(metadata) });
             self.waiting.push(path.to_owned());
         }
@@ -311,7 +318,7 @@ impl<'a> Walk<'a> {
     }
 
     fn file(&mut self, path: &Path, metadata: &Metadata) -> Result<(), SurveyError> {
-        let Some(name) = self.name_of(path) else { return Ok(()) };
+        let Some(name) = self.name_of(path)? else { return Ok(()) };
         let length = metadata.len();
         match File::open(path).and_then(|mut file| probe(&mut file, length)) {
             Ok(packing) => {
@@ -329,13 +336,16 @@ impl<'a> Walk<'a> {
     }
 
     /// The name in the archive; a fault is noted where none can be had.
-    fn name_of(&mut self, path: &Path) -> Option<RelativePath> {
+    fn name_of(&mut self, path: &Path) -> Result<Option<RelativePath>, SurveyError> {
         let below = path.strip_prefix(&self.root).expect("the walk stays below its root");
         match RelativePath::from_path(&Path::new(self.top.as_str()).join(below)) {
-            Ok(name) => Some(name),
+            Ok(name) => {
+                self.list_bytes += list_bytes(&name);
+                if self.list_bytes > HEADER_BYTES_MAX { Err(SurveyError::ListTooLong) } else { Ok(Some(name)) }
+            }
             Err(why) => {
                 self.faults.push(Fault::Name { path: path.to_owned(), why });
-                None
+                Ok(None)
             }
         }
     }
@@ -348,6 +358,13 @@ impl Skipped {
             Self::Link { path, .. } | Self::Special(path) => path,
         }
     }
+}
+
+/// Bytes that a file takes in the archive's list, at most: its name in UTF-16, sizes, times, checksum
+/// and attributes, and a block of its own with cipher and compressor.
+fn list_bytes(name: &RelativePath) -> u64 {
+    const BESIDES_NAME: u64 = 64;
+    2 * (name.as_str().encode_utf16().count() as u64 + 1) + BESIDES_NAME
 }
 
 fn unreadable(path: &Path, why: io::Error) -> SurveyError {

@@ -5,7 +5,7 @@
 //! `NAME.swarmlab-part`, whose folders were made here, so no link lies in the way, and which nobody
 //! else may look into; then it gets its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use metainfo::RelativePath;
 use model::ByteCount;
+use model::bound::FILES_MAX;
 
 use super::disk::{folder_modified, free_space, open_new, restrict, set_modified, sync_folder};
 use super::entry::{Entry, Kind};
@@ -44,6 +45,8 @@ pub struct Unpacked {
     pub content: ByteCount,
     /// Links, special files and deletions, by their names in the archive. Not made.
     pub skipped: Vec<(String, Kind)>,
+    /// Files that the archive has no checksum of: whether they are whole cannot be told.
+    pub unchecked: usize,
     /// What was replaced and could not be removed; by this name it can still be found.
     pub left: Option<PathBuf>,
 }
@@ -54,8 +57,8 @@ pub enum UnpackError {
     /// The contents are encrypted and no password was given.
     #[error("its contents are encrypted: it takes a password")]
     PasswordNeeded,
-    /// Names show in this archive, so nothing has proven the password before the contents did not
-    /// decrypt.
+    /// The contents do not decrypt, and nothing has proven the password before: names show in this
+    /// archive, and no encrypted file has matched its checksum yet.
     #[error("wrong password (or, less likely, a damaged archive)")]
     WrongPassword,
     /// Names that would lead out of the folder, or that no disk holds. Nothing honest has them.
@@ -67,6 +70,9 @@ pub enum UnpackError {
     /// A file with files below it.
     #[error("{0:?} is both a file and a folder in it")]
     FileAndFolder(String),
+    /// More than [`FILES_MAX`] folders, most of them only there because a path leads through them.
+    #[error("its paths lead through more than {FILES_MAX} folders")]
+    TooManyFolders,
     /// It would replace something.
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
@@ -174,7 +180,9 @@ impl Archive {
     }
 
     /// Whether the password opens the contents too. Costs the beginning of one file where the names
-    /// show, and nothing where they do not, for then the password has proven itself.
+    /// show, and nothing where they do not, for then the password has proven itself. Where the names
+    /// show, and the file is large and stored, a wrong password passes: only the checksum at the
+    /// file's end tells. Nothing has its final name before that.
     pub fn check_password(&self) -> Result<(), UnpackError> {
         if self.needs_password() {
             return Err(UnpackError::PasswordNeeded);
@@ -226,6 +234,9 @@ impl<'a> Layout<'a> {
         }
         let placed = archive.entries().iter().zip(&places).filter_map(|(entry, place)| Some((entry.kind, (*place)?)));
         check_apart(placed.clone())?;
+        if folders_exceed(placed.clone(), FILES_MAX) {
+            return Err(UnpackError::TooManyFolders);
+        }
         let mut tops: Vec<&str> = placed.filter_map(|(_, path)| path.components().next()).collect();
         tops.sort_unstable();
         tops.dedup();
@@ -247,6 +258,10 @@ impl<'a> Layout<'a> {
         let entries =
             || archive.entries().iter().zip(&self.places).filter_map(|(entry, place)| Some((entry, (*place)?)));
         for (_, place) in entries().filter(|(entry, _)| entry.kind == Kind::Folder) {
+            let progress = Progress { done: ByteCount::ZERO, total: archive.content(), current: place.as_str() };
+            if watch(progress).is_break() {
+                return Err(UnpackError::Cancelled);
+            }
             let folder = place.under(below);
             fs::create_dir_all(&folder).map_err(writing(&folder))?;
         }
@@ -281,6 +296,22 @@ impl<'a> Layout<'a> {
     }
 }
 
+/// Whether the paths name or lead through more folders than `most`.
+fn folders_exceed<'a>(placed: impl Iterator<Item = (Kind, &'a RelativePath)>, most: usize) -> bool {
+    let mut folders = BTreeSet::new();
+    for (kind, path) in placed {
+        let path = path.as_str();
+        folders.extend(path.match_indices('/').map(|(end, _)| &path[..end]));
+        if kind == Kind::Folder {
+            folders.insert(path);
+        }
+        if folders.len() > most {
+            return true;
+        }
+    }
+    false
+}
+
 /// No two files of one name, no file with files below it. Names are compared as this system's disks
 /// compare them, at the strictest.
 fn check_apart<'a>(placed: impl Iterator<Item = (Kind, &'a RelativePath)> + Clone) -> Result<(), UnpackError> {
@@ -313,6 +344,8 @@ struct Work<'a, 'w> {
     watch: Watch<'w>,
     done: ByteCount,
     total: ByteCount,
+    /// Whether a failure from here on can only mean damage.
+    proven: bool,
 }
 
 /// The content of one entry.
@@ -346,7 +379,7 @@ impl Content<'_> {
 
 impl<'a, 'w> Work<'a, 'w> {
     fn new(archive: &'a Archive, watch: Watch<'w>) -> Self {
-        Self { archive, watch, done: ByteCount::ZERO, total: archive.content() }
+        Self { archive, watch, done: ByteCount::ZERO, total: archive.content(), proven: archive.password_is_proven() }
     }
 
     /// Calls `take` with each entry; what it leaves of the content is decoded and checked all the same.
@@ -358,7 +391,7 @@ impl<'a, 'w> Work<'a, 'w> {
         let mut current = 0;
         let mut failure = None;
         let mut buffer = vec![0; BUFFER];
-        let Self { watch, done, total, .. } = self;
+        let Self { watch, done, total, proven, .. } = self;
         let read = archive.for_each(|number, from| {
             current = number;
             let entry = &archive.entries()[number];
@@ -371,8 +404,9 @@ impl<'a, 'w> Work<'a, 'w> {
                 while !content.next(&mut buffer)?.is_empty() {}
                 Ok(())
             });
-            if let Err(error) = taken {
-                failure = Some(error);
+            match taken {
+                Ok(()) => *proven |= archive.proves_password(number),
+                Err(error) => failure = Some(error),
             }
             Ok(failure.is_none())
         });
@@ -390,7 +424,7 @@ impl<'a, 'w> Work<'a, 'w> {
     }
 
     fn not_decoded(&self, name: String, why: String) -> UnpackError {
-        if self.archive.password_is_proven() { UnpackError::Damaged { name, why } } else { UnpackError::WrongPassword }
+        if self.proven { UnpackError::Damaged { name, why } } else { UnpackError::WrongPassword }
     }
 }
 
@@ -450,6 +484,7 @@ fn summary(archive: &Archive) -> Unpacked {
         folders: count(Kind::Folder),
         content: archive.content(),
         skipped: skipped.map(|entry| (entry.name.clone(), entry.kind)).collect(),
+        unchecked: archive.unchecked(),
         left: None,
     }
 }
@@ -477,3 +512,18 @@ const GROWTH_MAX: u64 = 1000;
 const GROWTH_FREE: u64 = 8 << 30;
 
 const BUFFER: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_that_paths_only_lead_through_count_once_each() {
+        let paths: Vec<(Kind, RelativePath)> =
+            [(Kind::File, "a/b/c"), (Kind::File, "a/b/d"), (Kind::Folder, "a/e"), (Kind::File, "f")]
+                .map(|(kind, path)| (kind, path.parse().unwrap()))
+                .into();
+        let exceed = |most| folders_exceed(paths.iter().map(|(kind, path)| (*kind, path)), most);
+        assert!(exceed(2) && !exceed(3));
+    }
+}

@@ -266,6 +266,55 @@ fn a_wrong_password_is_told_even_where_names_show() {
     assert_eq!(fs::read(sample.path("out/a")).unwrap(), noise(1000, 1));
 }
 
+#[test]
+fn damage_after_a_file_that_matched_its_checksum_is_no_wrong_password() {
+    let sample = Sample::empty();
+    let path = sample.path("x.7z");
+    let mut archive = ArchiveWriter::new(File::create(&path).unwrap()).unwrap();
+    let aes = sevenz_rust2::encoder_options::AesEncoderOptions::new(password().expose().into());
+    archive.set_content_methods(vec![aes.into()]);
+    archive.set_encrypt_header(false);
+    for (name, seed) in [("a", 1), ("b", 2)] {
+        archive.push_archive_entry(file(name), Some(&noise(1000, seed)[..])).unwrap();
+    }
+    archive.finish().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let tested = |place: usize| {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        Archive::open(&path, Some(&password())).unwrap().test(&UnpackOptions::default(), &mut go_on).unwrap_err()
+    };
+    assert!(matches!(tested(32 + 500), UnpackError::WrongPassword));
+    let second = tested(32 + 1008 + 500);
+    assert!(matches!(&second, UnpackError::Damaged { name, .. } if name == "b"), "{second}");
+}
+
+#[test]
+fn files_without_a_checksum_are_counted() {
+    let sample = Sample::empty();
+    let path = sample.path("x.7z");
+    made_of(&path, &[(file("a"), b"content")]);
+    let unchecked = || {
+        let archive = Archive::open(&path, None).unwrap();
+        archive.test(&UnpackOptions::default(), &mut go_on).unwrap().unchecked
+    };
+    assert_eq!(unchecked(), 0);
+    let mut bytes = fs::read(&path).unwrap();
+    let begin = 32 + u64::from_le_bytes(bytes[12..20].try_into().unwrap()) as usize;
+    let digest = [&[0x0A, 1][..], &crc(b"content").to_le_bytes()].concat();
+    let place = bytes[begin..].windows(digest.len()).position(|window| window == digest).expect("a checksum");
+    bytes.drain(begin + place..begin + place + digest.len());
+    let size = (bytes.len() - begin) as u64;
+    bytes[20..28].copy_from_slice(&size.to_le_bytes());
+    let header = crc(&bytes[begin..]);
+    bytes[28..32].copy_from_slice(&header.to_le_bytes());
+    let start = crc(&bytes[12..32]);
+    bytes[8..12].copy_from_slice(&start.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(unchecked(), 1);
+}
+
 /// CRC-32 as in zip and 7z, bit by bit.
 fn crc(bytes: &[u8]) -> u32 {
     let mut crc = !0u32;

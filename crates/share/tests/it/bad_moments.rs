@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use swarmlab_share::archive::{
     PackError, PackOptions, Packed, PartError, Progress, Survey, SurveyError, UnpackError, UnpackOptions, pack,
@@ -114,8 +114,8 @@ fn an_archive_that_is_there_is_only_replaced_when_asked() {
 }
 
 /// As a killed writer leaves it.
-fn left_behind(path: PathBuf) {
-    fs::create_dir_all(&path).unwrap();
+fn left_behind(path: &Path) {
+    fs::create_dir_all(path).unwrap();
     fs::write(path.join("lock"), "").unwrap();
     fs::write(path.join("content"), "half").unwrap();
 }
@@ -123,11 +123,11 @@ fn left_behind(path: PathBuf) {
 #[test]
 fn what_a_killed_try_left_is_said_and_taken_away_when_asked() {
     let sample = Sample::new();
-    left_behind(sample.path("holiday.7z.swarmlab-part"));
+    left_behind(&sample.path("holiday.7z.swarmlab-part"));
     let error = sample.try_pack(&PackOptions::default()).unwrap_err();
     assert!(matches!(error, PackError::Part(PartError::Left(_))), "{error}");
     sample.pack(&PackOptions { replace: true, ..PackOptions::default() });
-    left_behind(sample.path("out/holiday.swarmlab-part"));
+    left_behind(&sample.path("out/holiday.swarmlab-part"));
     let error = sample.open().unpack(&sample.path("out"), &UnpackOptions::default(), &mut go_on).unwrap_err();
     assert!(matches!(error, UnpackError::Part(PartError::Left(_))), "{error}");
     let replace = UnpackOptions { replace: true, ..UnpackOptions::default() };
@@ -179,7 +179,7 @@ fn parts_of_other_programs_are_nobodys_to_remove() {
 fn what_lies_in_an_unfinished_archive_is_not_packed_into_it() {
     let sample = Sample::new();
     let part = sample.path("h.7z.swarmlab-part");
-    left_behind(part.clone());
+    left_behind(&part);
     let replace = PackOptions { replace: true, ..PackOptions::default() };
     for source in [part.clone(), part.join("content")] {
         let survey = Survey::find(&source, &mut go_on).unwrap();

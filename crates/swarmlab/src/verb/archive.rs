@@ -86,7 +86,13 @@ fn password_to_be(args: &cli::Create) -> anyhow::Result<(Password, bool)> {
         return Ok((password::chosen()?, false));
     }
     match password::given(args.password.password_file.as_deref())? {
-        Some(password) => Ok((password, false)),
+        Some(password) => {
+            if args.password.password_file.is_none() {
+                // It may have been set for another archive, long ago.
+                anstream::eprintln!("the password is the one in {}", password::VARIABLE);
+            }
+            Ok((password, false))
+        }
         None => Ok((Password::of_words()?, true)),
     }
 }
@@ -239,7 +245,7 @@ fn extract(args: &cli::Extract) -> anyhow::Result<ExitCode> {
             println!("{} in {} and {}", unpacked.content, files(unpacked.files), folders(unpacked.folders));
         }
     }
-    say_skipped(&unpacked);
+    say_doubts(&unpacked);
     if let Some(left) = &unpacked.left {
         anstream::eprintln!("what was there before could not be removed and is now {}", left.display());
     }
@@ -265,9 +271,12 @@ fn test(args: &cli::Test) -> anyhow::Result<ExitCode> {
     bar.finish();
     match args.json {
         true => println!("{}", unpacked_as_json(&tested)),
-        false => println!("It is whole: {} in {} and {}", tested.content, files(tested.files), folders(tested.folders)),
+        false => {
+            let verdict = if tested.unchecked == 0 { "It is whole" } else { "What has a checksum is whole" };
+            println!("{verdict}: {} in {} and {}", tested.content, files(tested.files), folders(tested.folders));
+        }
     }
-    say_skipped(&tested);
+    say_doubts(&tested);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -296,13 +305,20 @@ fn unpacked_as_json(unpacked: &Unpacked) -> Value {
         "files": unpacked.files,
         "folders": unpacked.folders,
         "content-bytes": unpacked.content,
+        "unchecked": unpacked.unchecked,
         "skipped": unpacked.skipped.iter().map(skipped).collect::<Vec<_>>(),
     })
 }
 
-fn say_skipped(unpacked: &Unpacked) {
+fn say_doubts(unpacked: &Unpacked) {
     let skipped = unpacked.skipped.iter().map(|(name, kind)| format!("{name} is a {}", kind_name(*kind)));
     say_some("not made", skipped);
+    if unpacked.unchecked > 0 {
+        anstream::eprintln!(
+            "{} without a checksum in the archive: whether they are whole cannot be told",
+            files(unpacked.unchecked)
+        );
+    }
 }
 
 /// What to do about it, where the archive's error cannot know of flags.
@@ -331,12 +347,15 @@ fn open(path: &Path, from: &cli::PasswordFrom, contents: bool) -> anyhow::Result
     for tries_left in (0..TRIES).rev() {
         let password = password::asked("Password").with_context(failed)?;
         let opened = Archive::open(path, Some(&password));
-        match opened {
-            Err(OpenError::WrongPassword | OpenError::WrongPasswordOrDamaged) if tries_left > 0 => {}
-            Ok(archive) if contents && tries_left > 0 && archive.check_password().is_err() => {}
-            opened => return opened.with_context(failed),
+        let why = match &opened {
+            Err(error @ (OpenError::WrongPassword | OpenError::WrongPasswordOrDamaged)) => Some(error.to_string()),
+            Ok(archive) if contents => archive.check_password().err().map(|error| error.to_string()),
+            _ => None,
+        };
+        match why {
+            Some(why) if tries_left > 0 => anstream::eprintln!("failed to open it: {why}"),
+            _ => return opened.with_context(failed),
         }
-        anstream::eprintln!("Wrong password.");
     }
     unreachable!("the last try returns")
 }
@@ -442,7 +461,9 @@ fn roughly(time: Duration) -> String {
 
 /// Names in an archive are its maker's, names on a disk anybody's: they must not steer the terminal.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+    let turns_text =
+        |c| matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns_text(c) { '·' } else { c }).collect()
 }
 
 /// Work that takes less than a moment needs no bar.
@@ -474,5 +495,6 @@ mod tests {
     #[test]
     fn names_cannot_steer_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\n"), "a·[2Jb·");
+        assert_eq!(printable("invoice\u{202e}fdp.exe"), "invoice·fdp.exe");
     }
 }
