@@ -110,10 +110,27 @@ impl Bench {
             self.print(&format!("unpack {archive}"), ours, archive);
             let theirs = self.step("7z", &["7z", "x", "-oout-theirs", "-bso0", "-bsp0", archive])?;
             self.print(&format!("7z x {archive}"), theirs, archive);
+            self.compare("out-ours/data")?;
+            self.compare("out-theirs/data")?;
             fs::remove_dir_all(self.folder.join("out-ours"))?;
             fs::remove_dir_all(self.folder.join("out-theirs"))?;
             println!("{:<40} {:>8.2} {:>8.2}", "  ours / theirs", ours.wall / theirs.wall, ours.cpu / theirs.cpu);
         }
+        Ok(())
+    }
+
+    /// What was unpacked is what was packed: a time for anything else says nothing.
+    fn compare(&self, unpacked: &str) -> Result<()> {
+        let unpacked = self.folder.join(unpacked);
+        let mut files = 0;
+        for entry in fs::read_dir(self.folder.join("data"))? {
+            let packed = entry?.path();
+            let name = packed.file_name().context("a file has a name")?;
+            let same = fs::read(&packed)? == fs::read(unpacked.join(name))?;
+            ensure!(same, "{} differs from what was packed", unpacked.join(name).display());
+            files += 1;
+        }
+        ensure!(files == fs::read_dir(&unpacked)?.count(), "{} has more files than were packed", unpacked.display());
         Ok(())
     }
 

@@ -379,3 +379,32 @@ fn faults(faults: &[Fault]) -> String {
     }
     text.join("\n  ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+
+    #[test]
+    fn names_that_no_list_holds_are_said_before_anything_is_packed() {
+        let dir = tempfile::tempdir().unwrap();
+        let metadata = fs::metadata(dir.path()).unwrap();
+        let found = |list_bytes| {
+            let mut go_on = |_: Progress<'_>| ControlFlow::Continue(());
+            let mut walk = Walk::new(dir.path().to_owned(), "holiday".parse().unwrap(), &mut go_on);
+            walk.list_bytes = list_bytes;
+            walk.folder(dir.path(), &metadata)
+        };
+        // 64 bytes, and eight characters with the end of the name.
+        assert!(found(HEADER_BYTES_MAX - 80).is_ok());
+        assert!(matches!(found(HEADER_BYTES_MAX - 79), Err(SurveyError::ListTooLong)));
+    }
+
+    #[test]
+    fn a_fault_shows_no_name_raw() {
+        let why = "a\nb".parse::<RelativePath>().unwrap_err();
+        let fault = Fault::Name { path: PathBuf::from("a\n\u{1b}[2J\u{202e}b"), why };
+        assert!(!fault.to_string().contains(['\n', '\u{1b}', '\u{202e}']), "{fault:?}");
+    }
+}
