@@ -183,8 +183,8 @@ fn a_torrent_that_is_not_ours_ends_at_its_hash() {
     let met = meet(other, responder(Methods::ALL), 1);
     assert_eq!(met.b.error(), Some(MseError::UnknownSkey));
     assert!(met.b.steps.ends_with(&[Step::KeyPadding { bytes: 5 }]));
-    let text = "none of our torrents matches their key (SKEY): they want another torrent";
-    assert_eq!(MseError::UnknownSkey.to_string(), text);
+    let text = "none of our torrents matches their key (SKEY): they want another torrent, or ";
+    assert!(MseError::UnknownSkey.to_string().starts_with(text));
 }
 
 #[test]
