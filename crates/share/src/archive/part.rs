@@ -156,8 +156,16 @@ fn lock_of_another(path: &Path) -> Result<Option<File>, PartError> {
         Err(error) => return Err(PartError::System(path.to_owned(), error)),
     };
     match lock.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(PartError::Busy(path.to_owned())),
-        Err(TryLockError::Error(_)) | Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => return Err(PartError::Busy(path.to_owned())),
+        Err(TryLockError::Error(_)) => return Ok(Some(lock)),
+        Ok(()) => {}
+    }
+    // Between opening and locking, its writer may have ended and another begun. The lock that lies
+    // there is this one only if it cannot be taken a second time.
+    let again = File::options().write(true).open(path.join(LOCK)).map(|again| again.try_lock());
+    match again {
+        Ok(Err(TryLockError::WouldBlock)) => Ok(Some(lock)),
+        _ => Err(PartError::Busy(path.to_owned())),
     }
 }
 
