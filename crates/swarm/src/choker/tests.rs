@@ -309,10 +309,11 @@ proptest! {
     ) {
         let mut hall = Hall::new(slots, 1).sending(&crowd).seed(seed);
         hall.seeding = seeding;
-        let turn = if seeding { SEED_TURN + ROUND } else { 2 * TURN };
+        // A seeder goes round. The lot may miss one of n for long, for 20 n turns once in 10^8 times.
+        let turn = if seeding { SEED_TURN + ROUND } else { 20 * TURN };
         let patience = turn * crowd.len() as u32 + 2 * ROUND;
         let mut waits = vec![Time::ZERO; crowd.len()];
-        for _ in 0..150 {
+        for _ in 0..600 {
             hall.change_something();
             hall.fill();
             hall.check_slots(false);
