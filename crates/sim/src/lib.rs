@@ -24,7 +24,10 @@
 //! Packets are not simulated one by one: cost grows with what is delivered, by quanta of up to 64 KiB. There is no
 //! retransmission byte by byte, no receiver's window, no traffic of acknowledgements; links between
 //! networks have no rate of their own; there is no IPv6 beside IPv4 on one host, no path MTU, no
-//! simultaneous open, no uTP yet. Milliseconds of a real network are not predicted; who finishes, in what
+//! simultaneous open, no uTP yet. Connections take equal turns, not equal bytes: one whose other end is
+//! slower gets less of a shared link than its fair part. A disk that is behind does not slow the network,
+//! datagrams are dropped where connections fill a queue, a loss above 20 % is kinder than real, and two homes
+//! behind one carrier's NAT do not reach each other by it. Milliseconds of a real network are not predicted; who finishes, in what
 //! order and why, is.
 
 pub mod content;

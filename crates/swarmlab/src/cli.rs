@@ -81,7 +81,7 @@ pub(crate) struct Run {
     /// The name of a scenario (see `swarmlab list`), or the path of a YAML file.
     #[arg(value_name = "NAME|FILE")]
     pub(crate) scenario: String,
-    /// Where to play it: a world that the scenario names. Its first by default.
+    /// Where to play it: a world that the scenario names. `local` by default, if it is one of them.
     #[arg(long, value_name = "WORLD")]
     pub(crate) world: Option<String>,
     /// The seed of all chance, in place of the scenario's.

@@ -7,7 +7,7 @@
 //!
 //! A program that closes sends what it wrote first, and then the end. The other side takes its
 //! end as the end of both directions, as our driver does: what is under way against it is lost. Where a
-//! network stops what a connection sends, it is tried again with growing patience, for two minutes.
+//! network stops what a connection sends, it is tried again with growing patience, for four minutes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -58,7 +58,7 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
 /// RFC 6298: the first wait for an answer; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// After waits of 1, 2, 4, ... 64 seconds a sender gives up.
+/// After waits of 1, 2, 4, ... 128 seconds a sender gives up.
 const IN_VAIN_MAX: u32 = 7;
 
 impl World {
