@@ -60,6 +60,7 @@ fn a_wrong_call_says_what_a_right_one_is() {
     assert!(said(&["run", "first-swam"]).contains("did you mean `first-swarm`?"));
     assert!(said(&["show", "first-swam"]).contains("did you mean `first-swarm`?"));
     assert!(said(&["run", "first-swarm", "--world", "locl"]).contains("did you mean `local`?"));
+    assert!(said(&["run", "first-swarm", "--speed", "1x"]).contains("add --world sim"));
     assert!(said(&["run", "nowhere/x.yaml"]).contains("swarmlab list"));
     assert!(said(&["run", "your-own-file"]).contains("--content PATH"));
     assert!(said(&["run", "your-own-file", "--content", "/no/such/thing"]).contains("/no/such/thing"));

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use lab::{Outcome, Settings, Summary};
 use scenario::{Client, Plan, World};
 
@@ -20,10 +20,14 @@ pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
     if let Some(detail) = args.detail {
         plan.cast.iter_mut().for_each(|member| member.detail = detail.into());
     }
+    let world = world(&plan, args.world.as_deref())?;
+    if args.speed.0.is_some() && world != World::Sim {
+        bail!("--speed is for world sim, and this run is in world {world}: add --world sim, or leave --speed away");
+    }
     let settings = Settings {
         scenario: name,
         base,
-        world: world(&plan, args.world.as_deref())?,
+        world,
         content: args.content.clone(),
         runs: args.runs.clone(),
         keep: args.keep,
