@@ -24,6 +24,7 @@ pub enum Family {
     Transfer,
     Metadata,
     Trust,
+    Network,
     Tracker,
     Script,
     Verdict,
@@ -251,6 +252,19 @@ events! {
     /// No more dealings with this peer, and the proof.
     PeerBanned = "peer-banned" in Trust { remote: Remote, why: String }
 
+    // ---- network ----
+    // Told by the network at whose border it happens (or the host whose link it is), in worlds that make networks.
+    /// A NAT gave a connection or flow from `from` to `to` the outside address `outside` (RFC 4787 section 4.1).
+    NatMapped = "nat-mapped" in Network { protocol: Transport, from: Remote, to: Remote, outside: SocketAddr }
+    /// A port of the border was opened by hand: who calls `outside` reaches `inside`.
+    PortForwarded = "port-forwarded" in Network { protocol: Transport, inside: Remote, outside: SocketAddr }
+    /// Packets vanished, and by which rule. `packet` is what they carry: open, data or end of a connection, or a datagram.
+    PacketDropped = "packet-dropped" in Network { protocol: Transport, from: Remote, to: Remote, packet: String, packets: u64, rule: String, why: String }
+    /// Packets were turned back with a reset, and by which rule.
+    PacketRefused = "packet-refused" in Network { protocol: Transport, from: Remote, to: Remote, packet: String, packets: u64, rule: String, why: String }
+    /// The provider recognised a flow and does this to it: drop, reset, or throttle to `rate`.
+    FlowInspected = "flow-inspected" in Network { from: Remote, to: Remote, class: FlowClass, rule: String, does: String, #[serde(default, skip_serializing_if = "Option::is_none")] rate: Option<Rate> }
+
     // ---- tracker ----
     /// A client proved its address and got a connection id (BEP 15).
     TrackerConnected = "tracker-connected" in Tracker { remote: Remote }
@@ -292,6 +306,14 @@ pub enum Source {
     Incoming,
     /// The scenario, the command line or a magnet link's `x.pe`.
     Given,
+}
+
+/// What carries bytes below BitTorrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    Tcp,
+    Udp,
 }
 
 /// Who dialled.
@@ -489,6 +511,11 @@ impl Event {
             Self::MetadataFailed { remote, .. } => remote.iter_mut().collect(),
             Self::PieceVerified { from, .. } => from.iter_mut().map(|part| &mut part.remote).collect(),
             Self::PieceFailed { suspects, .. } => suspects.iter_mut().collect(),
+            Self::NatMapped { from, to, .. }
+            | Self::PacketDropped { from, to, .. }
+            | Self::PacketRefused { from, to, .. }
+            | Self::FlowInspected { from, to, .. } => vec![from, to],
+            Self::PortForwarded { inside, .. } => vec![inside],
             _ => Vec::new(),
         }
     }

@@ -24,7 +24,7 @@ mod wire_record;
 pub use control::Control;
 pub use kinds::{
     Cipher, ClosedBy, Detail, Direction, Event, Family, FlowClass, KINDS, Kind, Provenance, Side, Source, Strategy,
-    UnchokeSlot,
+    Transport, UnchokeSlot,
 };
 pub use names::Names;
 pub use observers::{Degree, Item, Learned, Observer, Observers};

@@ -275,6 +275,16 @@ impl<'a> Performance<'a> {
                 self.note(text.clone());
                 Ok(())
             }
+            // A plan with such steps is not played here: `Plan::unsupported_in`.
+            Action::Cut(_)
+            | Action::Heal(_)
+            | Action::SetLine { .. }
+            | Action::SetLink { .. }
+            | Action::SetDisk { .. }
+            | Action::SkewClock { .. }
+            | Action::RebindNat(_)
+            | Action::ForwardPort(_)
+            | Action::SignIn(_) => Ok(()),
         }
     }
 

@@ -12,6 +12,7 @@ mod diagnostic;
 mod judge;
 mod named;
 mod nearest;
+mod net;
 mod phrase;
 mod plan;
 mod read;
@@ -30,14 +31,15 @@ pub use cue::{Cue, Moment};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use judge::{EVIDENCE_MAX, Facts, Judge, Outcome, Verdict};
 pub use named::UnknownName;
+pub use net::{Dependence, Firewall, Inspection, InspectionAction, Nat, NatBehaviour, NatKind, Net, PortChoice};
 pub use plan::{
-    Client, Content, ContentSource, Encryption, EncryptionMethod, Knows, Member, Nat, Net, Persona, Picking, Plan,
-    RQBIT_REPORTS, Role, TrackerPlan, World,
+    Client, Content, ContentSource, Encryption, EncryptionMethod, Knows, Member, Persona, Picking, Plan, RQBIT_REPORTS,
+    Role, TrackerPlan, World,
 };
 pub use read::{parse, parse_bytes};
 pub use selector::{Quantifier, Selector};
 pub use shipped::{UnknownScenario, find, shipped};
-pub use step::{Action, Limit, Step, When};
+pub use step::{Action, DiskFault, Limit, LineChange, Step, When};
 pub use units::Share;
 
 /// The keys of the format, for its documentation's test.
@@ -46,8 +48,9 @@ pub mod vocabulary {
     pub use crate::cue::{ALIASES, BLOCK_KINDS};
     pub use crate::read::TOP_KEYS;
     pub use crate::read::cast::CAST_KEYS;
+    pub use crate::read::net::{FIREWALL_KEYS, ISP_KEYS, NAT_KEYS, NET_KEYS};
     pub use crate::read::script::{STEP_KEYS, VERBS};
-    pub use crate::read::stage::{CONTENT_KEYS, NET_KEYS, TRACKER_KEYS, TREE_KEYS};
+    pub use crate::read::stage::{CONTENT_KEYS, TRACKER_KEYS, TREE_KEYS};
 }
 
 /// The door for the fuzzer.

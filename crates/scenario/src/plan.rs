@@ -9,9 +9,9 @@ use model::{ByteCount, Rate};
 
 use crate::check::Check;
 use crate::named::named;
+use crate::net::{Nat, Net};
 use crate::selector::Selector;
 use crate::step::Step;
-use crate::units::Share;
 
 /// What is to be played, by whom, and what must come of it.
 ///
@@ -48,6 +48,8 @@ pub struct Content {
     pub piece: Option<ByteCount>,
     /// The torrent's name.
     pub name: Option<String>,
+    /// World sim keeps no bytes, only which blocks they are: for swarms larger than the machine's memory.
+    pub elide: bool,
 }
 
 /// Where the content comes from.
@@ -61,22 +63,6 @@ pub enum ContentSource {
     Path(String),
     /// A file or folder named on the command line.
     Given,
-}
-
-/// A network that cast members and the tracker sit in. What is `None` is not limited.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Net {
-    /// There and back, from a member to another network.
-    pub rtt: Option<Duration>,
-    /// How much the delay varies.
-    pub jitter: Option<Duration>,
-    /// Packets lost.
-    pub loss: Option<Share>,
-    /// Each member's link, towards the others.
-    pub up: Option<Rate>,
-    /// Each member's link, from the others.
-    pub down: Option<Rate>,
-    pub nat: Nat,
 }
 
 /// The private tracker.
@@ -220,24 +206,6 @@ named! {
     }
 }
 
-named! {
-    /// What stands between a network and the others: how its NAT maps and filters (RFC 4787).
-    #[derive(Default)]
-    "kind of NAT" Nat {
-        /// Nothing: every address is reachable.
-        #[default]
-        None = "none",
-        /// One outside port for each inside one; anybody may answer.
-        FullCone = "full-cone",
-        /// The same, but only addresses that were sent to may answer.
-        AddressRestricted = "address-restricted",
-        /// The same, but only address and port that were sent to may answer.
-        PortRestricted = "port-restricted",
-        /// Another outside port for each destination.
-        Symmetric = "symmetric",
-    }
-}
-
 impl Client {
     /// Whether this client's peers tell of such events at all.
     pub fn reports(self, kind: &str) -> bool {
@@ -305,6 +273,13 @@ impl Plan {
             for (name, net) in self.nets_in_use() {
                 reasons.extend(needs_links(name, net));
             }
+            let of_links = self.script.iter().filter(|step| step.action.needs_sim());
+            reasons.extend(of_links.map(|step| {
+                let (number, verb) = (step.number, step.action.verb());
+                format!(
+                    "step {number} is `{verb}`, and world local has only the machine's own loopback, disks and clock"
+                )
+            }));
         }
         if world == World::Sim && self.cast.iter().any(|member| member.client == Client::Rqbit) {
             reasons.push("client rqbit needs real sockets, and world sim has none".into());
@@ -325,7 +300,11 @@ fn needs_links(name: &str, net: &Net) -> Vec<String> {
         (net.rtt.is_some(), "rtt"),
         (net.jitter.is_some(), "jitter"),
         (net.loss.is_some(), "loss"),
-        (net.nat != Nat::None, "nat"),
+        (net.nat != Nat::NONE, "nat"),
+        (net.firewall.is_some(), "firewall"),
+        (net.isp.is_some(), "isp"),
+        (net.portal, "portal"),
+        (net.ipv6, "ip: 6"),
     ];
     let reason = |key| format!("net {name} has `{key}`, and the loopback of world local has no links to shape");
     asked.into_iter().filter(|(is, _)| *is).map(|(_, key)| reason(key)).collect()

@@ -1,11 +1,12 @@
 //! Who is meant: `all`, a role, a member, or a list of them; and how a script or check says so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::diagnostic::Faults;
 use crate::named::named;
 use crate::nearest::did_you_mean;
+use crate::net::Net;
 use crate::plan::{Member, Role};
 use crate::read::fields::{items, text};
 use crate::tree::Node;
@@ -44,9 +45,9 @@ impl Selector {
         Self { text: ALL.into(), names: cast.iter().map(|member| member.name.clone()).collect() }
     }
 
-    /// One thing that is no cast member: the tracker.
-    pub(crate) fn tracker() -> Self {
-        Self { text: TRACKER.into(), names: [TRACKER.to_owned()].into() }
+    /// One thing that is no cast member: the tracker, or a network.
+    pub(crate) fn thing(name: &str) -> Self {
+        Self { text: name.into(), names: [name.to_owned()].into() }
     }
 
     /// Nobody: the stand-in for what could not be read.
@@ -84,6 +85,7 @@ impl fmt::Display for Selector {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Roster<'a> {
     pub(crate) cast: &'a [Member],
+    pub(crate) nets: &'a BTreeMap<String, Net>,
 }
 
 impl<'a> Roster<'a> {
@@ -118,12 +120,10 @@ impl<'a> Roster<'a> {
         }
     }
 
-    /// The one thing that a word means, cast or tracker.
+    /// The one thing that a word means: of the cast, the tracker, or a network.
     pub(crate) fn subject(self, word: &str) -> Option<Selector> {
-        if word == TRACKER {
-            return Some(Selector::tracker());
-        }
-        self.resolve(word).map(|names| Selector { text: word.to_owned(), names })
+        let cast = self.resolve(word).map(|names| Selector { text: word.to_owned(), names });
+        cast.or_else(|| (word == TRACKER || self.nets.contains_key(word)).then(|| Selector::thing(word)))
     }
 
     pub(crate) fn suggest(self, word: &str) -> String {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use model::Rate;
 
 use crate::cue::Cue;
+use crate::named::named;
 use crate::plan::Persona;
 use crate::selector::Selector;
-use crate::units::{show_duration, show_rate};
+use crate::units::{Share, show_duration, show_rate};
 
 /// One step of the script.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,12 +52,67 @@ pub enum Action {
         who: Selector,
         persona: Persona,
     },
+    /// Cuts the way between a network and the rest of the world.
+    Cut(String),
+    /// Heals what was cut.
+    Heal(String),
+    /// Changes the line between a network and the rest of the world.
+    SetLine {
+        net: String,
+        change: LineChange,
+    },
+    /// Changes members' links to their network.
+    SetLink {
+        who: Selector,
+        up: Limit,
+        down: Limit,
+    },
+    /// Gives members' disks a fault, or takes it away.
+    SetDisk {
+        who: Selector,
+        fault: DiskFault,
+    },
+    /// Members' clocks jump ahead, as when a laptop wakes.
+    SkewClock {
+        who: Selector,
+        by: Duration,
+    },
+    /// The NAT of a network forgets every mapping, as after a power cut.
+    RebindNat(String),
+    /// Makes members reachable by a port of their network's border, as by hand in the router's settings.
+    ForwardPort(Selector),
+    /// Members pass their network's captive portal.
+    SignIn(Selector),
     /// The tracker goes away.
     StopTracker,
     /// The tracker comes back, at the same address.
     StartTracker,
     /// A remark for whoever watches.
     Note(String),
+}
+
+/// What becomes of a line; what is `None` stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineChange {
+    pub rtt: Option<Duration>,
+    pub jitter: Option<Duration>,
+    pub loss: Option<Share>,
+}
+
+named! {
+    /// How a disk misbehaves.
+    "fault of a disk" DiskFault {
+        /// Not at all.
+        None = "none",
+        /// It takes nothing more.
+        Full = "full",
+        /// It moves 1 MB/s.
+        Slow = "slow",
+        /// One of a hundred blocks is written with a wrong byte in it.
+        Corrupting = "corrupting",
+        /// What was written in the second before a crash is lost in it.
+        Forgetful = "forgetful",
+    }
 }
 
 /// What a step does to a rate limit.
@@ -91,6 +147,15 @@ impl Action {
             Self::Restart(_) => "restart",
             Self::SetLimit { .. } => "set-limit",
             Self::SetPersona { .. } => "set-persona",
+            Self::Cut(_) => "cut",
+            Self::Heal(_) => "heal",
+            Self::SetLine { .. } => "set-line",
+            Self::SetLink { .. } => "set-link",
+            Self::SetDisk { .. } => "set-disk",
+            Self::SkewClock { .. } => "skew-clock",
+            Self::RebindNat(_) => "rebind-nat",
+            Self::ForwardPort(_) => "forward-port",
+            Self::SignIn(_) => "sign-in",
             Self::StopTracker => "stop-tracker",
             Self::StartTracker => "start-tracker",
             Self::Note(_) => "note",
@@ -105,9 +170,36 @@ impl Action {
             | Self::Kill(who)
             | Self::Restart(who)
             | Self::SetLimit { who, .. }
-            | Self::SetPersona { who, .. } => Some(who),
+            | Self::SetPersona { who, .. }
+            | Self::SetLink { who, .. }
+            | Self::SetDisk { who, .. }
+            | Self::SkewClock { who, .. }
+            | Self::ForwardPort(who)
+            | Self::SignIn(who) => Some(who),
+            Self::Cut(_) | Self::Heal(_) | Self::SetLine { .. } | Self::RebindNat(_) => None,
             Self::StopTracker | Self::StartTracker | Self::Note(_) => None,
         }
+    }
+
+    /// The network that it concerns, if it does not concern members.
+    pub fn net(&self) -> Option<&str> {
+        match self {
+            Self::Cut(net) | Self::Heal(net) | Self::RebindNat(net) | Self::SetLine { net, .. } => Some(net),
+            _ => None,
+        }
+    }
+
+    /// True when only a world that makes links, disks and clocks itself can carry it out.
+    pub fn needs_sim(&self) -> bool {
+        self.net().is_some()
+            || matches!(
+                self,
+                Self::SetLink { .. }
+                    | Self::SetDisk { .. }
+                    | Self::SkewClock { .. }
+                    | Self::ForwardPort(_)
+                    | Self::SignIn(_)
+            )
     }
 }
 
@@ -118,8 +210,21 @@ impl fmt::Display for Action {
         if let Some(who) = self.who() {
             write!(f, ": {who}")?;
         }
+        if let Some(net) = self.net() {
+            write!(f, ": {net}")?;
+        }
         match self {
-            Self::SetLimit { up, down, .. } => {
+            Self::SetLine { change: LineChange { rtt, jitter, loss }, .. } => {
+                for (key, span) in [("rtt", rtt), ("jitter", jitter)] {
+                    if let Some(span) = span {
+                        write!(f, ", {key} {}", show_duration(*span))?;
+                    }
+                }
+                loss.map_or(Ok(()), |loss| write!(f, ", loss {loss}"))
+            }
+            Self::SetDisk { fault, .. } => write!(f, ", {fault}"),
+            Self::SkewClock { by, .. } => write!(f, ", by {}", show_duration(*by)),
+            Self::SetLimit { up, down, .. } | Self::SetLink { up, down, .. } => {
                 for (way, limit) in [("up", up), ("down", down)] {
                     if *limit != Limit::Keep {
                         write!(f, ", {way} {limit}")?;

@@ -5,9 +5,10 @@ use std::fmt::{Display, Write};
 use events::Detail;
 
 use crate::check::{Check, Expectation, LEARNED_KEYS, Level, Quantity, Range, Until, What};
-use crate::plan::{ContentSource, Encryption, Member, Nat, Net, Plan, Role};
+use crate::net::{Nat, Net};
+use crate::plan::{ContentSource, Encryption, Member, Plan, Role};
 use crate::selector::Quantifier;
-use crate::step::{Action, Limit, Step, When};
+use crate::step::{Action, Limit, LineChange, Step, When};
 use crate::units::{show_duration, show_rate, show_size};
 
 /// `{ key: value, ... }`, built key by key.
@@ -99,15 +100,19 @@ impl Plan {
         };
         flow.add_some("piece", self.content.piece.map(show_size));
         flow.add_some("name", self.content.name.as_deref().map(quoted));
+        flow.add_some("elide", self.content.elide.then_some(true));
         flow.text()
     }
 }
 
 fn net_flow(net: &Net) -> String {
     let mut flow = Flow::default();
+    flow.add_some("in", net.inside.as_ref());
     flow.add_some("rtt", net.rtt.map(show_duration)).add_some("jitter", net.jitter.map(show_duration));
     flow.add_some("loss", net.loss).add_some("up", net.up.map(show_rate)).add_some("down", net.down.map(show_rate));
-    flow.add_some("nat", (net.nat != Nat::None).then_some(net.nat));
+    flow.add_some("nat", (net.nat != Nat::NONE).then_some(net.nat)).add_some("firewall", net.firewall.as_ref());
+    flow.add_some("ip", net.ipv6.then_some(6)).add_some("isp", net.isp.as_ref());
+    flow.add_some("portal", net.portal.then_some(true));
     flow.text()
 }
 
@@ -143,15 +148,26 @@ fn step_flow(step: &Step) -> String {
             flow.add("within", show_duration(step.within))
         }
     };
-    flow.add("do", step.action.verb()).add_some("who", step.action.who());
+    flow.add("do", step.action.verb()).add_some("who", step.action.who()).add_some("net", step.action.net());
     match &step.action {
-        Action::SetLimit { up, down, .. } => {
+        Action::SetLimit { up, down, .. } | Action::SetLink { up, down, .. } => {
             for (key, limit) in [("up", up), ("down", down)] {
                 flow.add_some(key, (*limit != Limit::Keep).then_some(limit));
             }
         }
         Action::SetPersona { persona, .. } => {
             flow.add("persona", persona);
+        }
+        Action::SetLine { change, .. } => {
+            let LineChange { rtt, jitter, loss } = change;
+            flow.add_some("rtt", rtt.map(show_duration)).add_some("jitter", jitter.map(show_duration));
+            flow.add_some("loss", *loss);
+        }
+        Action::SetDisk { fault, .. } => {
+            flow.add("disk", fault);
+        }
+        Action::SkewClock { by, .. } => {
+            flow.add("by", show_duration(*by));
         }
         Action::Note(text) => {
             flow.add("text", quoted(text));

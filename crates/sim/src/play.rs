@@ -10,17 +10,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use events::{Event, Names, Record, Remote};
+use events::{Event, Names, Record, Remote, Transport};
 use metainfo::Metainfo;
 use model::{InfoHash, PeerId, Rate, Rng, Time};
 use node::{Encryption, Glass, JoinOptions, Methods, NodeConfig, Persona, Picking, Policy, TorrentSource};
-use scenario::{Action, Conductor, Facts, Judge, Knows, Limit, Member, Nat, Net, Plan, Role, Selector, Step, Verdict};
+use scenario::{
+    Action, Conductor, Facts, Judge, Knows, Limit, LineChange, Member, Nat, NatKind, Net, Plan, Role, Selector, Step,
+    Verdict,
+};
 use tracker::{Allowed, TrackerConfig};
 
 use crate::disk::{Disk, Original, OriginalError};
 use crate::gear::Preset;
 use crate::host::Access;
-use crate::packet::Incident;
+use crate::packet::{Incident, Protocol};
 use crate::topology::{HostId, Line, NetId};
 use crate::world::{Exposure, PEER_PORT, TRACKER_PORT, World};
 
@@ -31,6 +34,7 @@ pub struct Play {
     world: World,
     torrent: Arc<Metainfo>,
     original: Arc<Original>,
+    nets: BTreeMap<String, NetId>,
     tracker: HostId,
     seats: BTreeMap<String, Seat>,
     conductor: Conductor,
@@ -53,6 +57,8 @@ pub struct Play {
 struct Seat {
     member: Member,
     host: HostId,
+    /// Its link's rates, up and down.
+    link: (Option<Rate>, Option<Rate>),
     up: Option<Rate>,
     down: Option<Rate>,
     persona: Persona,
@@ -99,10 +105,7 @@ impl Play {
     pub fn new(plan: &Plan, mut metainfo: Metainfo, content: Bytes) -> Result<Self, OriginalError> {
         let original = Arc::new(Original::new(Arc::new(metainfo.info.clone()), content)?);
         let mut world = World::new(plan.seed);
-        let mut nets = BTreeMap::new();
-        for (name, net) in &plan.nets {
-            nets.insert(name.as_str(), build_net(&mut world, name, net));
-        }
+        let nets = build_nets(&mut world, &plan.nets);
         let place = |at: &str| (nets[at], access(&plan.nets[at]));
         let (net, link) = place(&plan.tracker.at);
         let tracker = world.add_host(TRACKER_NAME, net, link, TRACKER_PORT);
@@ -111,7 +114,8 @@ impl Play {
         for member in &plan.cast {
             let (net, link) = place(&member.at);
             let host = world.add_host(&member.name, net, link, PEER_PORT);
-            seats.insert(member.name.clone(), Seat::new(member, host));
+            let net = &plan.nets[&member.at];
+            seats.insert(member.name.clone(), Seat::new(member, host, (net.up, net.down)));
         }
         let mut owners: BTreeMap<IpAddr, String> =
             seats.iter().map(|(name, seat)| (world.addr(seat.host).ip(), name.clone())).collect();
@@ -121,6 +125,7 @@ impl Play {
             world,
             torrent: Arc::new(metainfo),
             original,
+            nets,
             tracker,
             seats,
             conductor: Conductor::new(plan),
@@ -321,6 +326,15 @@ impl Play {
             Action::SetPersona { who, persona } => {
                 self.each(who, |play, name| play.set_persona(name, persona_of(*persona)));
             }
+            Action::Cut(net) => self.world.cut(self.nets[net], true),
+            Action::Heal(net) => self.world.cut(self.nets[net], false),
+            Action::RebindNat(net) => self.world.rebind_nat(self.nets[net]),
+            Action::SetLine { net, change } => self.set_line(net, *change),
+            Action::SetLink { who, up, down } => self.each(who, |play, name| play.set_link(name, *up, *down)),
+            Action::ForwardPort(who) => self.each(who, Self::forward_port),
+            Action::SetDisk { .. } | Action::SkewClock { .. } | Action::SignIn(_) => {
+                self.say(Event::Note { text: format!("{} is not played yet", step.action) });
+            }
             Action::StopTracker => self.world.leave(self.tracker),
             Action::StartTracker => self.start_tracker(),
             Action::Note(text) => self.say(Event::Note { text: text.clone() }),
@@ -379,6 +393,32 @@ impl Play {
         }
     }
 
+    fn set_link(&mut self, name: &str, up: Limit, down: Limit) {
+        let Some(seat) = self.seats.get_mut(name) else { return };
+        (seat.link.0, seat.link.1) = (up.applied_to(seat.link.0), down.applied_to(seat.link.1));
+        let rate = |rate: Option<Rate>| rate.unwrap_or(Access::ETHERNET_RATE);
+        self.world.set_rates(seat.host, rate(seat.link.0), rate(seat.link.1));
+    }
+
+    fn set_line(&mut self, net: &str, change: LineChange) {
+        let Some(plan) = self.plan.nets.get_mut(net) else { return };
+        plan.rtt = change.rtt.or(plan.rtt);
+        plan.jitter = change.jitter.or(plan.jitter);
+        plan.loss = change.loss.or(plan.loss);
+        self.world.set_line(self.nets[net], line(plan));
+    }
+
+    fn forward_port(&mut self, name: &str) {
+        let Some(seat) = self.seats.get(name) else { return };
+        let (host, net) = (seat.host, seat.member.at.clone());
+        let inside = self.world.addr(host);
+        for (protocol, transport) in [(Protocol::Tcp, Transport::Tcp), (Protocol::Udp, Transport::Udp)] {
+            let outside = self.world.forward_port(host, protocol, PEER_PORT);
+            let event = Event::PortForwarded { protocol: transport, inside: inside.into(), outside };
+            self.emit(Record { time: self.world.now(), peer: net.clone(), event });
+        }
+    }
+
     fn set_persona(&mut self, name: &str, persona: Persona) {
         if let Some(seat) = self.seats.get_mut(name) {
             seat.persona = persona;
@@ -433,10 +473,11 @@ impl Iterator for Play {
 }
 
 impl Seat {
-    fn new(member: &Member, host: HostId) -> Self {
+    fn new(member: &Member, host: HostId, link: (Option<Rate>, Option<Rate>)) -> Self {
         Self {
             member: member.clone(),
             host,
+            link,
             up: member.up,
             down: member.down,
             persona: persona_of(member.persona),
@@ -469,25 +510,46 @@ impl Seat {
     }
 }
 
-fn build_net(world: &mut World, name: &str, net: &Net) -> NetId {
-    let border = match net.nat {
-        Nat::None => Preset::Open,
-        Nat::FullCone => Preset::FullCone,
-        Nat::AddressRestricted => Preset::AddressRestricted,
-        Nat::PortRestricted => Preset::PortRestricted,
-        Nat::Symmetric => Preset::Symmetric,
-    };
-    let line = Line {
+/// The networks, those around others first.
+fn build_nets(world: &mut World, plans: &BTreeMap<String, Net>) -> BTreeMap<String, NetId> {
+    let mut nets = BTreeMap::new();
+    while nets.len() < plans.len() {
+        for (name, plan) in plans {
+            let around = plan.inside.as_ref().map_or(Some(World::INTERNET), |around| nets.get(around).copied());
+            if let Some(around) = around.filter(|_| !nets.contains_key(name)) {
+                nets.insert(name.clone(), world.add_net(name, around, border(plan), line(plan)));
+            }
+        }
+    }
+    nets
+}
+
+fn border(net: &Net) -> Preset {
+    match net.nat {
+        Nat::Kind(NatKind::FullCone) => Preset::FullCone,
+        Nat::Kind(NatKind::AddressRestricted) => Preset::AddressRestricted,
+        Nat::Kind(NatKind::PortRestricted) => Preset::PortRestricted,
+        Nat::Kind(NatKind::Symmetric) => Preset::Symmetric,
+        Nat::Kind(NatKind::Home) => Preset::Home,
+        Nat::Kind(NatKind::Corporate) => Preset::Corporate,
+        Nat::Kind(NatKind::Cgnat) => Preset::Cgnat,
+        Nat::Kind(NatKind::Hotel) => Preset::Hotel,
+        Nat::Kind(NatKind::Mobile) => Preset::Mobile,
+        Nat::Kind(NatKind::None) | Nat::Made(_) => Preset::Open,
+    }
+}
+
+fn line(net: &Net) -> Line {
+    Line {
         rtt: net.rtt.unwrap_or_default(),
         jitter: net.jitter.unwrap_or_default().min(net.rtt.unwrap_or_default()),
         loss_ppm: net.loss.map_or(0, |loss| loss.0),
-    };
-    world.add_net(name, World::INTERNET, border, line)
+    }
 }
 
 fn access(net: &Net) -> Access {
     let usual = Access::default();
-    Access { up: net.up.unwrap_or(usual.up), down: net.down.unwrap_or(usual.down), ..usual }
+    Access { up: net.up.unwrap_or(usual.up), down: net.down.unwrap_or(usual.down), ipv6: net.ipv6, ..usual }
 }
 
 fn encryption_of(member: &Member) -> Encryption {

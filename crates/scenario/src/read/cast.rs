@@ -7,7 +7,8 @@ use model::Rate;
 
 use crate::diagnostic::Faults;
 use crate::named::UnknownName;
-use crate::plan::{Client, Encryption, EncryptionMethod, Member, Net, Persona, Role};
+use crate::net::Net;
+use crate::plan::{Client, Encryption, EncryptionMethod, Member, Persona, Role};
 use crate::read::fields::{Fields, amount, items, name, text, whole};
 use crate::read::stage::{check_name, default_net, net_name};
 use crate::selector::{ALL, TRACKER};
@@ -65,7 +66,7 @@ impl CastReader<'_> {
         let example = format!("{role_name}: {{ role: leech }}");
         let fields = Fields::of(node, &what, CAST_KEYS, &example, faults);
         let role = fields.need("role", &what, &example, faults).and_then(|node| name(node, "`role`", faults));
-        let at = fields.get("at").and_then(|node| net_name(node, self.nets, faults));
+        let at = fields.get("at").and_then(|node| net_name(node, "`at`", self.nets, faults));
         let mut rate = |key| fields.get(key).and_then(|node| rate(node, key, faults));
         let (up, down) = (rate("up"), rate("down"));
         let member = Member {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::check::{Expectation, Until};
 use crate::diagnostic::Faults;
+use crate::net::{Nat, Net};
 use crate::phrase;
 use crate::plan::Role;
 use crate::read::checks::Checks;
 use crate::read::fields::Fields;
 use crate::read::script::Script;
-use crate::selector::{Quantifier, Roster, TRACKER};
+use crate::selector::{Quantifier, Roster, Selector, TRACKER};
 use crate::step::{Action, Step, When};
 use crate::units::show_duration;
 
@@ -30,6 +31,7 @@ pub(crate) fn check(
     somebody_has_and_somebody_wants(top, roster, faults);
     everybody_joins_once(top, roster, script, faults);
     comings_follow_goings(script, faults);
+    what_is_changed_is_there(roster, script, faults);
     every_step_can_come(roster, script, faults);
     if let Some(deadline) = deadline {
         nothing_is_past(deadline, script, checks, faults);
@@ -69,6 +71,7 @@ fn everybody_joins_once(top: Fields<'_>, roster: Roster<'_>, script: &Script, fa
 
 fn comings_follow_goings(script: &Script, faults: &mut Faults) {
     let mut gone: BTreeSet<&str> = BTreeSet::new();
+    let mut cut: BTreeSet<&str> = BTreeSet::new();
     let mut tracker_stopped = false;
     for (step, spot) in script.steps.iter().zip(&script.spots) {
         match &step.action {
@@ -78,6 +81,11 @@ fn comings_follow_goings(script: &Script, faults: &mut Faults) {
                     let message = format!("`{name}` is restarted, but no step before this ends it");
                     faults.add_with_help(*spot, message, "put a `kill` or `leave` before it");
                 }
+            }
+            Action::Cut(net) => drop(cut.insert(net)),
+            Action::Heal(net) if !cut.remove(net.as_str()) => {
+                let message = format!("`{net}` is healed, but no step before this cuts it");
+                faults.add_with_help(*spot, message, "put a `cut` before it, or leave this away");
             }
             Action::StopTracker => tracker_stopped = true,
             Action::StartTracker if !tracker_stopped => {
@@ -89,9 +97,32 @@ fn comings_follow_goings(script: &Script, faults: &mut Faults) {
     }
 }
 
+/// A NAT that is rebound, a border in which a port is opened, a portal at which somebody signs in.
+fn what_is_changed_is_there(roster: Roster<'_>, script: &Script, faults: &mut Faults) {
+    for (step, spot) in script.steps.iter().zip(&script.spots) {
+        let mut lacks = |who: &Selector, what: &str, has: &dyn Fn(&Net) -> bool| {
+            let members = who.names().iter().filter_map(|name| roster.member(name));
+            for member in members.filter(|member| roster.nets.get(&member.at).is_some_and(|net| !has(net))) {
+                let message = format!("`{}` sits in net `{}`, which has no {what}", member.name, member.at);
+                faults.add_with_help(*spot, message, format!("give the net its {what}, or leave this step away"));
+            }
+        };
+        match &step.action {
+            Action::ForwardPort(who) => {
+                lacks(who, "NAT or firewall", &|net| net.nat != Nat::NONE || net.firewall.is_some());
+            }
+            Action::SignIn(who) => lacks(who, "captive portal", &|net| net.portal),
+            Action::RebindNat(net) if roster.nets.get(net).is_some_and(|net| net.nat == Nat::NONE) => {
+                faults.add_with_help(*spot, format!("net `{net}` has no NAT to rebind"), "give it one: `nat: home`");
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A step that waits for somebody who only joins after it waits for ever.
 fn every_step_can_come(roster: Roster<'_>, script: &Script, faults: &mut Faults) {
-    let mut on_stage: BTreeSet<&str> = BTreeSet::from([TRACKER]);
+    let mut on_stage: BTreeSet<&str> = roster.nets.keys().map(String::as_str).chain([TRACKER]).collect();
     let mut stuck: Vec<usize> = (0..script.steps.len()).collect();
     loop {
         let before = stuck.len();

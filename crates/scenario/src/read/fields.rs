@@ -133,6 +133,19 @@ pub(crate) fn whole(node: &Node, what: &str, min: u64, max: u64, faults: &mut Fa
     }
 }
 
+/// `true` or `false`.
+pub(crate) fn flag(node: &Node, what: &str, faults: &mut Faults) -> Option<bool> {
+    match text(node, what, "true", faults)? {
+        "true" => Some(true),
+        "false" => Some(false),
+        word => {
+            let message = format!("{what}: `{word}` is neither true nor false");
+            faults.add_with_help(node.spot, message, "write `true` or `false`");
+            None
+        }
+    }
+}
+
 /// One of a kind's names.
 pub(crate) fn name<T: FromStr<Err = UnknownName>>(node: &Node, what: &str, faults: &mut Faults) -> Option<T> {
     let text = text(node, what, "name", faults)?;

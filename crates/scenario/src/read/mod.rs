@@ -5,6 +5,7 @@ pub(crate) mod cast;
 pub(crate) mod checks;
 pub(crate) mod cross;
 pub(crate) mod fields;
+pub(crate) mod net;
 pub(crate) mod script;
 pub(crate) mod stage;
 
@@ -72,12 +73,12 @@ fn read_plan(root: &Node, faults: &mut Faults) -> Plan {
     let what = "a scenario";
     let top = Fields::of(root, what, TOP_KEYS, "scenario: 1", faults);
     read_version(top, faults);
-    let nets = stage::nets(top, faults);
+    let nets = net::nets(top, faults);
     let tracker = stage::tracker(top, &nets, faults);
     let content = stage::content(top, faults);
     let worlds = read_worlds(top, faults);
     let cast = CastReader { nets: &nets }.read(top, faults);
-    let roster = Roster { cast: &cast };
+    let roster = Roster { cast: &cast, nets: &nets };
     let stated = top.get("deadline").and_then(|node| amount(node, "`deadline`", units::duration, "60 s", faults));
     let mut script = script::read(top, roster, faults);
     let checks = checks::read(top, roster, faults);

@@ -7,13 +7,17 @@ use crate::nearest::did_you_mean;
 use crate::plan::{Client, Persona};
 use crate::read::cue_at;
 use crate::read::fields::{Fields, amount, items, name, text};
+use crate::read::stage::{loss, net_name};
 use crate::selector::{Roster, Selector};
-use crate::step::{Action, Limit, Step, UNLIMITED, When};
+use crate::step::{Action, Limit, LineChange, Step, UNLIMITED, When};
 use crate::tree::{Node, Value};
 use crate::units;
 
 /// The keys of a step.
-pub const STEP_KEYS: &[&str] = &["at", "after", "then", "within", "do", "who", "up", "down", "persona", "text"];
+pub const STEP_KEYS: &[&str] = &[
+    "at", "after", "then", "within", "do", "who", "net", "up", "down", "persona", "rtt", "jitter", "loss", "disk",
+    "by", "text",
+];
 
 /// Verbs, with the keys that each takes beside those of time.
 pub const VERBS: &[(&str, &[&str])] = &[
@@ -23,6 +27,15 @@ pub const VERBS: &[(&str, &[&str])] = &[
     ("restart", &["who"]),
     ("set-limit", &["who", "up", "down"]),
     ("set-persona", &["who", "persona"]),
+    ("cut", &["net"]),
+    ("heal", &["net"]),
+    ("set-line", &["net", "rtt", "jitter", "loss"]),
+    ("set-link", &["who", "up", "down"]),
+    ("set-disk", &["who", "disk"]),
+    ("skew-clock", &["who", "by"]),
+    ("rebind-nat", &["net"]),
+    ("forward-port", &["who"]),
+    ("sign-in", &["who"]),
     ("stop-tracker", &[]),
     ("start-tracker", &[]),
     ("note", &["text"]),
@@ -144,7 +157,26 @@ impl StepReader<'_> {
             "leave" => self.who(verb, fields, faults).map(Action::Leave),
             "kill" => self.who(verb, fields, faults).map(Action::Kill),
             "restart" => self.who(verb, fields, faults).map(Action::Restart),
-            "set-limit" => self.set_limit(fields, faults),
+            "set-limit" => self.set_limit(verb, fields, faults),
+            "set-link" => self.set_limit(verb, fields, faults),
+            "cut" => self.net(verb, fields, faults).map(Action::Cut),
+            "heal" => self.net(verb, fields, faults).map(Action::Heal),
+            "rebind-nat" => self.net(verb, fields, faults).map(Action::RebindNat),
+            "set-line" => self.set_line(fields, faults),
+            "set-disk" => {
+                let who = self.who(verb, fields, faults);
+                let node =
+                    fields.need("disk", "`set-disk`", "{ at: 5 s, do: set-disk, who: bob, disk: full }", faults)?;
+                Some(Action::SetDisk { fault: name(node, "`disk`", faults)?, who: who? })
+            }
+            "skew-clock" => {
+                let who = self.who(verb, fields, faults);
+                let node =
+                    fields.need("by", "`skew-clock`", "{ at: 5 s, do: skew-clock, who: bob, by: 1 h }", faults)?;
+                Some(Action::SkewClock { by: some_time(node, "`by`", faults)?, who: who? })
+            }
+            "forward-port" => self.who(verb, fields, faults).map(Action::ForwardPort),
+            "sign-in" => self.who(verb, fields, faults).map(Action::SignIn),
             "set-persona" => self.set_persona(fields, faults),
             "stop-tracker" => Some(Action::StopTracker),
             "start-tracker" => Some(Action::StartTracker),
@@ -161,15 +193,37 @@ impl StepReader<'_> {
         (!who.names().is_empty()).then_some(who)
     }
 
-    fn set_limit(&self, fields: Fields<'_>, faults: &mut Faults) -> Option<Action> {
-        let who = self.who("set-limit", fields, faults);
+    fn net(&self, verb: &str, fields: Fields<'_>, faults: &mut Faults) -> Option<String> {
+        let node = fields.need("net", &format!("`{verb}`"), &format!("do: {verb}, net: home"), faults)?;
+        net_name(node, "`net`", self.roster.nets, faults)
+    }
+
+    fn set_line(&self, fields: Fields<'_>, faults: &mut Faults) -> Option<Action> {
+        let net = self.net("set-line", fields, faults);
+        let mut duration =
+            |key| fields.get(key).and_then(|node| amount(node, &format!("`{key}`"), units::duration, "20 ms", faults));
+        let (rtt, jitter) = (duration("rtt"), duration("jitter"));
+        let change = LineChange { rtt, jitter, loss: fields.get("loss").and_then(|node| loss(node, faults)) };
+        if ["rtt", "jitter", "loss"].iter().all(|key| fields.get(key).is_none()) {
+            let help = "write `rtt: 200 ms`, `jitter: 20 ms`, `loss: 5 %`";
+            faults.add_with_help(fields.spot, "`set-line` changes nothing", help);
+        }
+        Some(Action::SetLine { net: net?, change })
+    }
+
+    fn set_limit(&self, verb: &str, fields: Fields<'_>, faults: &mut Faults) -> Option<Action> {
+        let who = self.who(verb, fields, faults);
         let mut limit = |key: &str| fields.get(key).map_or(Some(Limit::Keep), |node| limit(node, key, faults));
         let (up, down) = (limit("up"), limit("down"));
         if (up, down) == (Some(Limit::Keep), Some(Limit::Keep)) {
             let help = "write `up: 100 kB/s`, `down: 1 MB/s`, or `up: unlimited`";
-            faults.add_with_help(fields.spot, "`set-limit` sets no limit", help);
+            faults.add_with_help(fields.spot, format!("`{verb}` sets no limit"), help);
         }
-        Some(Action::SetLimit { who: who?, up: up?, down: down? })
+        let (who, up, down) = (who?, up?, down?);
+        Some(match verb {
+            "set-link" => Action::SetLink { who, up, down },
+            _ => Action::SetLimit { who, up, down },
+        })
     }
 
     fn set_persona(&self, fields: Fields<'_>, faults: &mut Faults) -> Option<Action> {

@@ -1,4 +1,4 @@
-//! Reads what a run is played on: content, networks, tracker.
+//! Reads what a run is played on: content and tracker; networks have [a reader of their own](super::net).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use model::bound::{PIECE_BYTES_MAX, PIECES_MAX};
 
 use crate::diagnostic::Faults;
 use crate::nearest::did_you_mean;
-use crate::plan::{Content, ContentSource, Net, TrackerPlan};
-use crate::read::fields::{Fields, amount, name, text, whole};
+use crate::net::Net;
+use crate::plan::{Content, ContentSource, TrackerPlan};
+use crate::read::fields::{Fields, amount, flag, text, whole};
 use crate::tree::{Key, Node};
 use crate::units::{self, Share};
 
-pub const CONTENT_KEYS: &[&str] = &["size", "tree", "path", "given", "piece", "name"];
+pub const CONTENT_KEYS: &[&str] = &["size", "tree", "path", "given", "piece", "name", "elide"];
 pub const TREE_KEYS: &[&str] = &["files", "size"];
-pub const NET_KEYS: &[&str] = &["rtt", "jitter", "loss", "up", "down", "nat"];
 pub const TRACKER_KEYS: &[&str] = &["at", "interval"];
 
 const CONTENT_EXAMPLE: &str = "content: { size: 16 MiB }";
@@ -24,7 +24,7 @@ const CONTENT_EXAMPLE: &str = "content: { size: 16 MiB }";
 pub(crate) fn content(top: Fields<'_>, faults: &mut Faults) -> Content {
     let stand_in = ContentSource::Size(ByteCount(1 << 20));
     let Some(node) = top.need("content", "a scenario", CONTENT_EXAMPLE, faults) else {
-        return Content { source: stand_in, piece: None, name: None };
+        return Content { source: stand_in, piece: None, name: None, elide: false };
     };
     let fields = Fields::of(node, "`content`", CONTENT_KEYS, CONTENT_EXAMPLE, faults);
     let piece_node = fields.get("piece");
@@ -37,7 +37,13 @@ pub(crate) fn content(top: Fields<'_>, faults: &mut Faults) -> Content {
         faults.add_with_help(node.spot, message, format!("a torrent has at most {PIECES_MAX}: make the pieces larger"));
     }
     let name = fields.get("name").and_then(|node| file_name(node, faults));
-    Content { source, piece, name }
+    let elide_node = fields.get("elide");
+    let elide = elide_node.and_then(|node| flag(node, "`elide`", faults)).unwrap_or_default();
+    if let (Some(node), true, None) = (elide_node, elide, source.size()) {
+        let help = "leave `elide` away, or write `size: 100 MB`";
+        faults.add_with_help(node.spot, "only content that is made up can be elided", help);
+    }
+    Content { source, piece, name, elide }
 }
 
 impl ContentSource {
@@ -129,46 +135,7 @@ fn file_name(node: &Node, faults: &mut Faults) -> Option<String> {
     None
 }
 
-/// Reads `net`; without it there is one network, `lan`, that limits nothing.
-pub(crate) fn nets(top: Fields<'_>, faults: &mut Faults) -> BTreeMap<String, Net> {
-    let Some(node) = top.get("net") else { return BTreeMap::from([(DEFAULT_NET.to_owned(), Net::default())]) };
-    let fields = Fields::any(node, "`net`", "net: { lan: { rtt: 20 ms } }", faults);
-    let mut nets = BTreeMap::new();
-    if fields.entries().len() > NETS_MAX {
-        faults.add(node.spot, format!("a scenario has at most {NETS_MAX} networks"));
-    }
-    for (key, node) in fields.entries().iter().take(NETS_MAX) {
-        check_name(key, "a network", faults);
-        nets.insert(key.text.clone(), net(&key.text, node, faults));
-    }
-    if nets.is_empty() {
-        faults.add_with_help(node.spot, "`net` names no network", "leave `net` away: there is then one, `lan`");
-        nets.insert(DEFAULT_NET.to_owned(), Net::default());
-    }
-    nets
-}
-
-fn net(name_of_net: &str, node: &Node, faults: &mut Faults) -> Net {
-    let what = format!("net `{name_of_net}`");
-    let fields = Fields::of(node, &what, NET_KEYS, &format!("{name_of_net}: {{ rtt: 20 ms }}"), faults);
-    let mut duration =
-        |key| fields.get(key).and_then(|node| amount(node, &format!("`{key}`"), units::duration, "20 ms", faults));
-    let (rtt, jitter) = (duration("rtt"), duration("jitter"));
-    let mut rate =
-        |key| fields.get(key).and_then(|node| amount(node, &format!("`{key}`"), units::rate, "5 Mbit/s", faults));
-    let (up, down) = (rate("up"), rate("down"));
-    let loss = fields.get("loss").and_then(|node| loss(node, faults));
-    if let Some(jitter_node) = fields.get("jitter")
-        && jitter > rtt
-    {
-        let message = "the delay can't vary by more than there is of it";
-        faults.add_with_help(jitter_node.spot, message, "make `jitter` smaller than `rtt`");
-    }
-    let nat = fields.get("nat").and_then(|node| name(node, "`nat`", faults)).unwrap_or_default();
-    Net { rtt, jitter, loss, up, down, nat }
-}
-
-fn loss(node: &Node, faults: &mut Faults) -> Option<Share> {
+pub(crate) fn loss(node: &Node, faults: &mut Faults) -> Option<Share> {
     let loss = amount(node, "`loss`", units::share, "1 %", faults)?;
     if loss < Share::WHOLE {
         return Some(loss);
@@ -193,13 +160,13 @@ pub(crate) fn tracker(top: Fields<'_>, nets: &BTreeMap<String, Net>, faults: &mu
         })
         .unwrap_or(DEFAULT_INTERVAL);
     let at = fields.and_then(|fields| fields.get("at"));
-    let at = at.and_then(|node| net_name(node, nets, faults)).unwrap_or_else(|| default_net(nets));
+    let at = at.and_then(|node| net_name(node, "`at`", nets, faults)).unwrap_or_else(|| default_net(nets));
     TrackerPlan { at, interval }
 }
 
 /// The name of a network that exists.
-pub(crate) fn net_name(node: &Node, nets: &BTreeMap<String, Net>, faults: &mut Faults) -> Option<String> {
-    let name = text(node, "`at`", DEFAULT_NET, faults)?;
+pub(crate) fn net_name(node: &Node, what: &str, nets: &BTreeMap<String, Net>, faults: &mut Faults) -> Option<String> {
+    let name = text(node, what, DEFAULT_NET, faults)?;
     if nets.contains_key(name) {
         return Some(name.to_owned());
     }
@@ -228,8 +195,7 @@ pub(crate) fn check_name(key: &Key, what: &str, faults: &mut Faults) -> bool {
     fine
 }
 
-const DEFAULT_NET: &str = "lan";
-const NETS_MAX: usize = 50;
+pub(crate) const DEFAULT_NET: &str = "lan";
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
 const NAME_CHARS_MAX: usize = 24;
 /// What a laptop's disk can stand.

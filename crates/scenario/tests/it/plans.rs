@@ -5,8 +5,8 @@ use std::time::Duration;
 use events::Detail;
 use model::{ByteCount, Rate};
 use swarmlab_scenario::{
-    Action, Client, ContentSource, Encryption, EncryptionMethod, Expectation, Knows, Limit, Nat, Persona, Picking,
-    Plan, Role, Share, When, World, parse, shipped,
+    Action, Client, ContentSource, Encryption, EncryptionMethod, Expectation, Knows, Limit, Nat, NatKind, Persona,
+    Picking, Plan, Role, Share, When, World, parse, shipped,
 };
 
 const FULL: &str = r#"
@@ -75,7 +75,7 @@ fn everything_that_can_be_written_is_read() {
     assert_eq!(plan.worlds, [World::Sim, World::Local]);
     assert_eq!(plan.content.source, ContentSource::Tree { files: 12, size: ByteCount(3 << 20) });
     assert_eq!(plan.nets["lan"].loss, Some(Share(5_000)));
-    assert_eq!(plan.nets["dsl"].nat, Nat::PortRestricted);
+    assert_eq!(plan.nets["dsl"].nat, Nat::Kind(NatKind::PortRestricted));
     let names: Vec<&str> = plan.cast.iter().map(|member| member.name.as_str()).collect();
     assert_eq!(names, ["seed", "sharer-1", "sharer-2", "sharer-3", "rider", "stock-1", "stock-2"]);
     let sharer = plan.member("sharer-3").unwrap();
