@@ -21,6 +21,8 @@ pub struct Step {
     pub action: Action,
     /// Counted from the run's start: what has not come to pass by then never will.
     pub within: Duration,
+    /// They do it one after the other, evenly, the last of them so long after the first. All at once where zero.
+    pub over: Duration,
 }
 
 /// When a step is due.
@@ -134,6 +136,30 @@ impl Limit {
             Self::Unlimited => None,
             Self::To(rate) => Some(rate),
         }
+    }
+}
+
+impl Step {
+    /// When it is done, and over how long: `at 2 s`, `at 0 s, over 10 s`.
+    pub fn timing(&self) -> String {
+        if self.over.is_zero() {
+            self.when.to_string()
+        } else {
+            format!("{}, over {}", self.when, show_duration(self.over))
+        }
+    }
+
+    /// The same step for some of those whom it concerns.
+    pub(crate) fn only(&self, names: &[String]) -> Self {
+        let some = |who: &Selector| who.filtered(|name| names.iter().any(|some| some == name));
+        let action = match &self.action {
+            Action::Join(who) => Action::Join(some(who)),
+            Action::Leave(who) => Action::Leave(some(who)),
+            Action::Kill(who) => Action::Kill(some(who)),
+            Action::Restart(who) => Action::Restart(some(who)),
+            other => other.clone(),
+        };
+        Self { action, ..self.clone() }
     }
 }
 
@@ -264,7 +290,7 @@ impl fmt::Display for When {
 impl fmt::Display for Step {
     /// `step 2 (leave: seed), after sharer.complete`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {} ({}), {}", self.number, self.action, self.when)
+        write!(f, "step {} ({}), {}", self.number, self.action, self.timing())
     }
 }
 
