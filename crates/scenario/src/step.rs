@@ -207,6 +207,12 @@ impl Action {
         }
     }
 
+    /// The names of those whom it concerns: members, or a network.
+    pub fn names(&self) -> Vec<String> {
+        let members = self.who().into_iter().flat_map(|who| who.names().iter().cloned());
+        members.chain(self.net().map(str::to_owned)).collect()
+    }
+
     /// The network that it concerns, if it does not concern members.
     pub fn net(&self) -> Option<&str> {
         match self {
