@@ -115,6 +115,6 @@ mod tests {
     }
 
     fn content(source: ContentSource) -> Content {
-        Content { source, piece: None, name: None }
+        Content { source, piece: None, name: None, elide: false }
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use model::{InfoHash, Rate, Time, Wake};
-use node::{ConnId, Node, TorrentKey};
+use node::{ConnId, TorrentKey};
 use tracker::Tracker;
 
+use crate::clock::OnClock;
 use crate::disk::Disk;
 use crate::link::{Queue, Side, Turns};
+use crate::middlebox::Watched;
 use crate::pipe::{Parcel, Pipe};
 use crate::topology::{HostId, NetId};
 
@@ -54,6 +56,8 @@ pub(crate) struct Host {
     pub(crate) outgoing_bytes: u64,
     pub(crate) queue: Duration,
     pub(crate) program: Option<Program>,
+    /// How far its clock is ahead of the world's.
+    pub(crate) clock_ahead: Duration,
     /// How many programs have ended here.
     pub(crate) life: u32,
     pub(crate) connections: BTreeMap<ConnId, (u32, Side)>,
@@ -68,7 +72,7 @@ pub(crate) struct Host {
 }
 
 pub(crate) enum Program {
-    Node(Box<Node>),
+    Node(Box<OnClock>),
     Tracker(Box<Tracker>),
 }
 
@@ -98,6 +102,8 @@ pub(crate) struct Stream {
     pub(crate) listener: Option<End>,
     /// The dialler knows that it was accepted.
     pub(crate) is_up: bool,
+    /// What the boxes on its way have seen of it, where there are any.
+    pub(crate) watched: Option<Watched>,
 }
 
 /// One end of it, as seen from there.
@@ -128,6 +134,7 @@ impl Host {
             outgoing_bytes: 0,
             queue: access.queue,
             program: None,
+            clock_ahead: Duration::ZERO,
             life: 0,
             connections: BTreeMap::new(),
             written: Vec::new(),
@@ -138,7 +145,7 @@ impl Host {
         }
     }
 
-    pub(crate) fn node(&mut self) -> Option<&mut Node> {
+    pub(crate) fn node(&mut self) -> Option<&mut OnClock> {
         match &mut self.program {
             Some(Program::Node(node)) => Some(node),
             _ => None,
@@ -174,6 +181,11 @@ impl std::fmt::Debug for Program {
 }
 
 impl Stream {
+    /// One that was just dialled.
+    pub(crate) fn new(dialler: End) -> Self {
+        Self { dialler, listener: None, is_up: false, watched: None }
+    }
+
     pub(crate) fn end(&mut self, side: Side) -> Option<&mut End> {
         match side {
             Side::Dialler => Some(&mut self.dialler),

@@ -30,12 +30,14 @@
 //! behind one carrier's NAT do not reach each other by it. Milliseconds of a real network are not predicted; who finishes, in what
 //! order and why, is.
 
+mod clock;
 pub mod content;
 mod disk;
 mod firewall;
 mod gear;
 mod host;
 mod link;
+mod middlebox;
 mod nat;
 mod packet;
 mod pipe;
@@ -46,8 +48,9 @@ mod world;
 
 pub use disk::{Disk, DiskFaults, DiskSpeed, Original, OriginalError};
 pub use firewall::{Firewall, FirewallRules};
-pub use gear::{Gear, Preset};
+pub use gear::{Border, Gear, Preset};
 pub use host::Access;
+pub use middlebox::{Action, Inspector};
 pub use nat::{Behaviour, Dependence, Nat, PortChoice, Translated};
 pub use packet::{Incident, Packet, Protocol, Rule, Stage, What};
 pub use play::Play;

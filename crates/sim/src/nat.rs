@@ -130,6 +130,11 @@ impl Nat {
         self.outside
     }
 
+    /// Whose this outside port is, or last was.
+    pub(crate) fn inside(&self, protocol: Protocol, port: u16) -> Option<SocketAddr> {
+        self.bindings.get(&(protocol, port)).map(|binding| binding.inside)
+    }
+
     /// A mapping by hand: whatever comes to the outside port goes inside, from anybody.
     pub fn forward(&mut self, protocol: Protocol, port: u16, inside: SocketAddr) {
         self.unbind(protocol, port);

@@ -159,6 +159,11 @@ impl Pipe {
         self.sendable() > 0 || self.only_the_end_is_left()
     }
 
+    /// Bytes sent over the link since the connection began.
+    pub(crate) fn sent(&self) -> u64 {
+        self.left
+    }
+
     /// Bytes that wait for the link.
     pub(crate) fn waiting(&self) -> u64 {
         self.taken - self.left

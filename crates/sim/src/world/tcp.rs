@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    fn later(&mut self, at: Time, stream: u32, what: Happening) {
+    pub(super) fn later(&mut self, at: Time, stream: u32, what: Happening) {
         self.queue.push(at, WorldHappening::Tcp(stream, what));
     }
 
@@ -89,7 +89,7 @@ impl World {
         let local = SocketAddr::new(seat.listen.ip(), seat.next_passing_port());
         let dialler = End { conn: Some(conn), ..End::new(host, local, addr) };
         seat.connections.insert(conn, (stream, Side::Dialler));
-        self.streams.push(Some(Box::new(Stream { dialler, listener: None, is_up: false })));
+        self.streams.push(Some(Box::new(Stream::new(dialler))));
         self.later(self.now.after(DIAL_PATIENCE), stream, Happening::DialOver);
         self.knock(stream, 0);
     }
@@ -111,7 +111,7 @@ impl World {
 
     /// One packet without bytes: when it gets where, and how it looks there. An error says whether it was
     /// refused.
-    fn carry_one(
+    pub(super) fn carry_one(
         &mut self,
         host: HostId,
         from: SocketAddr,
@@ -138,6 +138,7 @@ impl World {
         }
         if welcome {
             known.listener.get_or_insert_with(|| End::new(host, to, from));
+            self.watch_over(stream);
         }
         let stage = if welcome { Stage::Data } else { Stage::End };
         if let Ok((at, _, _)) = self.carry_one(host, to, from, stage) {
@@ -262,7 +263,8 @@ impl World {
         else {
             return;
         };
-        let rate = self.hosts[host.0].up.wire.rate().min(self.hosts[other.0].down.wire.rate());
+        let mut rate = self.hosts[host.0].up.wire.rate().min(self.hosts[other.0].down.wire.rate());
+        rate = self.allowed_rate(stream).map_or(rate, |allowed| allowed.min(rate));
         let net = self.hosts[host.0].net;
         let stream_itself = self.streams[stream as usize].as_deref_mut();
         let Some(end) = stream_itself.and_then(|stream| stream.end(side)) else { return };
@@ -271,10 +273,15 @@ impl World {
         if parcel.length == 0 && !parcel.is_last {
             return self.ready(stream, side);
         }
+        if let Some(action) = self.inspect(stream, side, &parcel) {
+            return self.stop_inside(stream, side, parcel, action);
+        }
+        let Some(end) = self.end_of(stream, side) else { return };
         let stage = if parcel.is_last { Stage::End } else { Stage::Data };
         let packet = Packet { protocol: Protocol::Tcp, from: end.local, to: end.remote, stage };
         let journey = self.topology.carry(now, net, packet, packets(parcel.length), &mut self.incidents);
         let Ok(journey) = journey else { return self.try_again(stream, side, parcel) };
+        let Some(end) = self.end_of(stream, side) else { return };
         if (journey.host, journey.packet.from, journey.packet.to) != (other, knows, known_as) {
             // A NAT on the way forgot the connection, and it comes from another address than it did.
             end.pipe.waits = true;
@@ -288,14 +295,18 @@ impl World {
             parcel.marked = true;
             arrival = arrival.after(2 * delay);
         }
+        let (arrival, queued) = self.paced(stream, side, arrival, parcel.length);
+        parcel.marked |= queued;
+        let Some(end) = self.end_of(stream, side) else { return };
         end.pipe.last_arrival = end.pipe.last_arrival.max(arrival);
         let cargo = Box::new(Cargo::Parcel { parcel, delay });
-        self.queue.push(end.pipe.last_arrival, WorldHappening::Arrive(other, Lane::Stream(stream, side), cargo));
+        let at = end.pipe.last_arrival;
+        self.queue.push(at, WorldHappening::Arrive(other, Lane::Stream(stream, side), cargo));
         self.ready(stream, side);
     }
 
     /// The network did not let it through.
-    fn try_again(&mut self, stream: u32, side: Side, parcel: Parcel) {
+    pub(super) fn try_again(&mut self, stream: u32, side: Side, parcel: Parcel) {
         let now = self.now;
         self.trim_incidents();
         let Some(end) = self.end_of(stream, side) else { return };

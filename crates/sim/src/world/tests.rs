@@ -11,6 +11,7 @@ use tracker::Allowed;
 use super::*;
 use crate::content::made_up;
 use crate::disk::Original;
+use crate::gear::Preset;
 use crate::packet::{Rule, What};
 
 const MIB: u64 = 1 << 20;

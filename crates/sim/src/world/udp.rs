@@ -73,7 +73,7 @@ impl World {
 
     fn note(&mut self, host: HostId, time: Time, packet: Packet, rule: Rule) {
         let place = self.hosts[host.0].name.clone();
-        self.incidents.push(Incident { time, place, packet, what: What::Dropped { rule } });
+        self.incidents.push(Incident { time, place, packet, count: 1, what: What::Dropped { rule } });
         self.trim_incidents();
     }
 }
