@@ -56,7 +56,8 @@ pub enum Rule {
     PortBlocked,
     /// A firewall lets no UDP through.
     UdpBlocked,
-    /// A datagram found the queue of a link full.
+    /// The queue before a link was full. A connection's packet is not dropped there but marked, and its sender
+    /// slows down: [`What::Marked`].
     QueueFull,
     /// Lost on the way, by chance.
     Lost,
@@ -106,10 +107,12 @@ impl fmt::Display for Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
     pub time: Time,
-    /// The network at whose border it happened; for a full queue the host.
+    /// The network at whose border or on whose line it happened; for a full queue the host.
     pub place: String,
     /// As it came.
     pub packet: Packet,
+    /// How many packets like it this happened to at once.
+    pub count: u64,
     pub what: What,
 }
 
@@ -122,4 +125,7 @@ pub enum What {
     Dropped { rule: Rule },
     /// Turned back with a reset.
     Refused { rule: Rule },
+    /// Passed on with a mark, at which the connection's sender slows down (ECN, RFC 3168). Told once for each time that it
+    /// does.
+    Marked { rule: Rule },
 }
