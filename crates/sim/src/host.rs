@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,8 +12,9 @@ use tracker::Tracker;
 
 use crate::clock::OnClock;
 use crate::disk::Disk;
-use crate::link::{Queue, Side, Turns};
+use crate::link::{Downlink, Side, Uplink};
 use crate::middlebox::Watched;
+use crate::original::Original;
 use crate::pipe::{Parcel, Pipe};
 use crate::topology::{HostId, NetId};
 
@@ -49,8 +51,8 @@ pub(crate) struct Host {
     pub(crate) net: NetId,
     /// Where its program listens.
     pub(crate) listen: SocketAddr,
-    pub(crate) up: Turns,
-    pub(crate) down: Queue<Cargo>,
+    pub(crate) up: Uplink,
+    pub(crate) down: Downlink<Box<Cargo>>,
     /// Datagrams that wait for the link, and their bytes.
     pub(crate) outgoing: VecDeque<Datagram>,
     pub(crate) outgoing_bytes: u64,
@@ -64,6 +66,12 @@ pub(crate) struct Host {
     /// Connections that the program wrote to and that were not looked at since.
     pub(crate) written: Vec<ConnId>,
     pub(crate) disks: BTreeMap<InfoHash, Disk>,
+    /// Originals of these disks that are elided.
+    pub(crate) elided: Vec<Arc<Original>>,
+    /// Bytes on their way to the disks.
+    pub(crate) writing: u64,
+    /// Arrived while the disks were too far behind, and not read by the program yet.
+    pub(crate) unread: VecDeque<Unread>,
     pub(crate) torrents: BTreeMap<TorrentKey, InfoHash>,
     /// When the program is woken, if it is.
     pub(crate) alarm: Option<Time>,
@@ -78,13 +86,30 @@ pub(crate) enum Program {
 
 /// What arrives at a host.
 #[derive(Debug)]
-pub(crate) enum Cargo {
+pub(crate) struct Cargo {
+    /// How long it comes in, from its first byte to its last.
+    pub(crate) span: Duration,
+    pub(crate) load: Load,
+}
+
+#[derive(Debug)]
+pub(crate) enum Load {
     /// Of a connection; `delay` is what its answer takes back.
     Parcel {
         parcel: Parcel,
         delay: Duration,
     },
     Datagram(Datagram),
+}
+
+/// A parcel that waits for its program to read.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) stream: u32,
+    /// Who sent it.
+    pub(crate) side: Side,
+    pub(crate) parcel: Parcel,
+    pub(crate) delay: Duration,
 }
 
 #[derive(Debug)]
@@ -128,8 +153,8 @@ impl Host {
             name: name.to_owned(),
             net,
             listen,
-            up: Turns::new(access.up),
-            down: Queue::new(access.down, access.queue),
+            up: Uplink::new(access.up),
+            down: Downlink::new(access.down, access.queue),
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             queue: access.queue,
@@ -139,6 +164,9 @@ impl Host {
             connections: BTreeMap::new(),
             written: Vec::new(),
             disks: BTreeMap::new(),
+            elided: Vec::new(),
+            writing: 0,
+            unread: VecDeque::new(),
             torrents: BTreeMap::new(),
             alarm: None,
             passing_port: PASSING_PORTS.start - 1,

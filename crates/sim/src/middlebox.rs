@@ -64,19 +64,12 @@ impl Watched {
 
     /// Bytes pass, from number `start` of the direction on. Answers with the verdict once it is reached: never
     /// twice.
-    pub(crate) fn see<'a>(&mut self, side: Side, start: u64, bytes: impl Iterator<Item = &'a [u8]>) -> Option<Verdict> {
+    pub(crate) fn see(&mut self, side: Side, start: u64, bytes: &[u8]) -> Option<Verdict> {
         let front = &mut self.fronts[side as usize];
-        let mut at = start;
-        for part in bytes {
-            // What was sent before and is sent again is known already.
-            let known = (front.len() as u64).saturating_sub(at).min(part.len() as u64) as usize;
-            let fresh = &part[known..];
-            front.extend_from_slice(&fresh[..fresh.len().min(isp::WINDOW - front.len())]);
-            at += part.len() as u64;
-            if front.len() == isp::WINDOW {
-                break;
-            }
-        }
+        // What was sent before and is sent again is known already.
+        let known = (front.len() as u64).saturating_sub(start).min(bytes.len() as u64) as usize;
+        let fresh = &bytes[known..];
+        front.extend_from_slice(&fresh[..fresh.len().min(isp::WINDOW - front.len())]);
         let [one, other] = &self.fronts;
         signature(one, other, false)
     }
@@ -134,9 +127,9 @@ mod tests {
     fn a_handshake_in_pieces_and_sent_twice_is_recognised_once() {
         let mut watched = Watched::new(vec![NetId(1)]);
         let handshake = b"\x13BitTorrent protocol";
-        assert_eq!(watched.see(Side::Dialler, 0, [&handshake[..7]].into_iter()), None);
-        assert_eq!(watched.see(Side::Dialler, 0, [&handshake[..7]].into_iter()), None, "sent again");
-        let verdict = watched.see(Side::Dialler, 5, [&handshake[5..9], &handshake[9..]].into_iter()).unwrap();
+        assert_eq!(watched.see(Side::Dialler, 0, &handshake[..7]), None);
+        assert_eq!(watched.see(Side::Dialler, 0, &handshake[..7]), None, "sent again");
+        let verdict = watched.see(Side::Dialler, 5, &handshake[5..]).unwrap();
         assert_eq!(verdict.class, FlowClass::PlaintextBittorrent);
         assert_eq!(watched.decide(verdict.class, |_| inspector(Action::Drop)), [(NetId(1), Action::Drop)]);
         assert!(!watched.is_open());

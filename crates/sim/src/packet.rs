@@ -61,7 +61,8 @@ pub enum Rule {
     CaptivePortal,
     /// A provider's box recognised the connection by its first bytes.
     Inspected,
-    /// A datagram found the queue of a link full.
+    /// The queue before a link was full. A connection's packet is not dropped there but marked, and its sender
+    /// slows down: [`What::Marked`].
     QueueFull,
     /// Lost on the way, by chance.
     Lost,
@@ -154,7 +155,7 @@ impl fmt::Display for Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
     pub time: Time,
-    /// The network at whose border it happened; for a full queue the host.
+    /// The network at whose border or on whose line it happened; for a full queue the host.
     pub place: String,
     /// As it came.
     pub packet: Packet,
@@ -172,4 +173,7 @@ pub enum What {
     Dropped { rule: Rule },
     /// Turned back with a reset.
     Refused { rule: Rule },
+    /// Passed on with a mark, at which the connection's sender slows down (ECN, RFC 3168). Told once for each time that it
+    /// does.
+    Marked { rule: Rule },
 }

@@ -20,12 +20,13 @@ use scenario::{
 };
 use tracker::{Allowed, TrackerConfig};
 
-use crate::disk::{Disk, DiskFaults, DiskSpeed, Original, OriginalError};
+use crate::disk::{Disk, DiskFaults, DiskSpeed};
 use crate::firewall::FirewallRules;
 use crate::gear::{Border, Preset};
 use crate::host::Access;
 use crate::middlebox::{self, Inspector};
 use crate::nat::{Behaviour, Dependence, PortChoice};
+use crate::original::{Original, OriginalError};
 use crate::packet::{Incident, Protocol};
 use crate::topology::{HostId, Line, NetId};
 use crate::world::{Exposure, PEER_PORT, TRACKER_PORT, World};
@@ -105,8 +106,19 @@ impl Play {
     ///
     /// # Errors
     /// The content is not what `metainfo` describes.
-    pub fn new(plan: &Plan, mut metainfo: Metainfo, content: Bytes) -> Result<Self, OriginalError> {
-        let original = Arc::new(Original::new(Arc::new(metainfo.info.clone()), content)?);
+    pub fn new(plan: &Plan, metainfo: Metainfo, content: Bytes) -> Result<Self, OriginalError> {
+        let original = Original::new(Arc::new(metainfo.info.clone()), content)?;
+        Ok(Self::with(plan, metainfo, original))
+    }
+
+    /// As [`Self::new`], without the content: it is elided ([`Original::elided`]), for swarms larger than the machine's
+    /// memory. Makes the same events; under glass other bytes are seen. [`crate::content::torrent`] makes the torrent.
+    pub fn elided(plan: &Plan, metainfo: Metainfo) -> Self {
+        let original = Original::elided(Arc::new(metainfo.info.clone()));
+        Self::with(plan, metainfo, original)
+    }
+
+    fn with(plan: &Plan, mut metainfo: Metainfo, original: Original) -> Self {
         let mut world = World::new(plan.seed);
         let nets = build_nets(&mut world, &plan.nets);
         let place = |at: &str| (nets[at], access(&plan.nets[at]));
@@ -132,7 +144,7 @@ impl Play {
             plan: plan.clone(),
             world,
             torrent: Arc::new(metainfo),
-            original,
+            original: Arc::new(original),
             nets,
             tracker,
             seats,
@@ -149,7 +161,7 @@ impl Play {
         };
         play.insert_disks();
         play.start_tracker();
-        Ok(play)
+        play
     }
 
     /// Records the beginnings of connections and their keys too, for [`Self::take_exposure`].

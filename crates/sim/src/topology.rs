@@ -74,8 +74,8 @@ pub(crate) struct Journey {
     /// As it arrives.
     pub(crate) packet: Packet,
     pub(crate) delay: Duration,
-    /// One of the packets was lost.
-    pub(crate) lost: bool,
+    /// So many of the packets were lost.
+    pub(crate) lost: u64,
 }
 
 /// A packet that gets nowhere.
@@ -277,7 +277,7 @@ impl Topology {
         count: u64,
         incidents: &mut Vec<Incident>,
     ) -> Result<Journey, Stopped> {
-        let mut way = Way { now, packet, count, delay: LAN_DELAY, lost: false, incidents };
+        let mut way = Way { now, packet, count, delay: LAN_DELAY, lost: 0, incidents };
         let mut here = net;
         let found = loop {
             if let Some(&owner) = self.nets[here.0].addresses.get(&way.packet.to.ip()) {
@@ -370,7 +370,7 @@ struct Way<'a> {
     packet: Packet,
     count: u64,
     delay: Duration,
-    lost: bool,
+    lost: u64,
     incidents: &'a mut Vec<Incident>,
 }
 
@@ -383,8 +383,12 @@ impl Way<'_> {
             self.delay += Duration::from_micros(net.rng.below(jitter.saturating_add(1)));
         }
         if loss_ppm > 0 {
-            let of_all = u64::from(loss_ppm).saturating_mul(self.count).min(999_999);
-            self.lost |= net.rng.chance(of_all, 1_000_000);
+            let left = self.count - self.lost;
+            let lost = (0..left).filter(|_| net.rng.chance(loss_ppm.into(), 1_000_000)).count() as u64;
+            if lost > 0 {
+                self.lost += lost;
+                self.note_some(net, lost, What::Dropped { rule: Rule::Lost });
+            }
         }
     }
 
@@ -410,8 +414,11 @@ impl Way<'_> {
     }
 
     fn note(&mut self, net: &Net, what: What) {
-        let (time, place, packet, count) = (self.now, net.name.clone(), self.packet, self.count);
-        self.incidents.push(Incident { time, place, packet, count, what });
+        self.note_some(net, self.count, what);
+    }
+
+    fn note_some(&mut self, net: &Net, count: u64, what: What) {
+        self.incidents.push(Incident { time: self.now, place: net.name.clone(), packet: self.packet, count, what });
     }
 }
 
@@ -486,7 +493,7 @@ mod tests {
         let journeys: Vec<Journey> = (0..2_000).map(|_| send(&mut world, net, udp(a, 1, b, 1)).unwrap()).collect();
         let (least, most) = (Duration::from_micros(5_100), Duration::from_micros(15_100));
         assert!(journeys.iter().all(|journey| (least..=most).contains(&journey.delay)));
-        let lost = journeys.iter().filter(|journey| journey.lost).count();
+        let lost = journeys.iter().filter(|journey| journey.lost > 0).count();
         assert!((150..250).contains(&lost), "{lost} of 2000 are lost");
     }
 

@@ -18,16 +18,16 @@ use std::time::Duration;
 
 use events::{Event, LabKey, Record, WireLine};
 use model::{InfoHash, PeerId, Rate, Rng, Time};
-use node::{Command, DiskDone, JoinError, JoinOptions, Node, NodeConfig, Persona, TorrentKey, TorrentSource};
+use node::{Command, DiskDone, DiskOp, JoinError, JoinOptions, Node, NodeConfig, Persona, TorrentKey, TorrentSource};
 use tracker::{Tracker, TrackerCommand, TrackerConfig};
 
 use crate::clock::OnClock;
 use crate::disk::Disk;
 use crate::gear::Border;
-use crate::host::{Access, Cargo, Host, Program, Stream};
-use crate::link::{Lane, Side};
+use crate::host::{Access, Cargo, Host, Load, Program, Stream};
+use crate::link::{Lane, Passed, Side};
 use crate::middlebox::Inspector;
-use crate::packet::{Incident, Packet, Protocol, Stage};
+use crate::packet::{Incident, Packet, Protocol, Stage, What};
 use crate::queue::Queue;
 use crate::topology::{HostId, Line, NetId, Topology};
 
@@ -160,7 +160,10 @@ impl World {
 
     /// Puts a disk into a host; it stays there whatever becomes of programs.
     pub fn insert_disk(&mut self, host: HostId, torrent: InfoHash, disk: Disk) {
-        self.hosts[host.0].disks.insert(torrent, disk);
+        let seat = &mut self.hosts[host.0];
+        seat.disks.insert(torrent, disk);
+        let originals = seat.disks.values().map(Disk::original).filter(|original| original.is_elided());
+        seat.elided = originals.cloned().collect();
     }
 
     pub fn disk(&mut self, host: HostId, torrent: InfoHash) -> Option<&mut Disk> {
@@ -375,7 +378,7 @@ impl World {
                 self.hosts[host.0].up.looked();
                 self.pump(host);
             }
-            Happening::Arrive(host, lane, cargo) => self.arrive(host, lane, *cargo),
+            Happening::Arrive(host, lane, cargo) => self.arrive(host, lane, cargo),
             Happening::Through(host) => self.through(host),
             Happening::Disk(host, life, torrent, done) => self.disk_done(host, life, torrent, *done),
             Happening::Tcp(stream, what) => self.tcp(stream, what),
@@ -405,10 +408,14 @@ impl World {
         if seat.life != life {
             return;
         }
+        if let DiskDone::Written { block, .. } = &done {
+            seat.writing -= u64::from(block.length);
+        }
         if let Some(node) = seat.node() {
             node.handle_disk(now, torrent, done);
             self.settle(host);
         }
+        self.read_on(host);
     }
 
     /// Carries out what a program wants until it wants nothing, and notes when to wake it.
@@ -461,6 +468,9 @@ impl World {
             }
             Command::Disk { torrent, op } => {
                 let seat = &mut self.hosts[host.0];
+                if let DiskOp::Write { block, .. } = &op {
+                    seat.writing += u64::from(block.length);
+                }
                 let disk = seat.torrents.get(&torrent).and_then(|hash| seat.disks.get_mut(hash));
                 let (at, done) = disk.expect("a torrent is joined with a disk").carry_out(now, op);
                 self.queue.push(at, Happening::Disk(host, seat.life, torrent, Box::new(done)));
@@ -486,6 +496,8 @@ impl World {
         seat.alarm = None;
         seat.torrents.clear();
         seat.written.clear();
+        seat.unread.clear();
+        seat.writing = 0;
         for (stream, side) in std::mem::take(&mut seat.connections).into_values() {
             self.abandon(stream, side);
         }
@@ -496,10 +508,10 @@ impl World {
 
     /// Lets those who wait use the host's link while it is free.
     fn pump(&mut self, host: HostId) {
-        while let Some(lane) = self.hosts[host.0].up.next(self.now) {
+        while let Some((lane, allowed)) = self.hosts[host.0].up.next(self.now) {
             match lane {
-                Lane::Datagrams => self.send_datagram(host),
-                Lane::Stream(stream, side) => self.send_parcel(host, stream, side),
+                Lane::Datagrams => self.send_datagram(host, allowed),
+                Lane::Stream(stream, side) => self.send_parcel(host, stream, side, allowed),
             }
         }
         if let Some(at) = self.hosts[host.0].up.watch() {
@@ -507,18 +519,22 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, host: HostId, lane: Lane, mut cargo: Cargo) {
+    fn arrive(&mut self, host: HostId, lane: Lane, mut cargo: Box<Cargo>) {
         let down = &mut self.hosts[host.0].down;
-        let bytes = match &mut cargo {
-            Cargo::Parcel { parcel, .. } => {
-                parcel.marked |= down.is_full_for(lane);
+        let is_full = down.is_full_for(lane);
+        let bytes = match &mut cargo.load {
+            Load::Parcel { parcel, .. } => {
+                parcel.marked |= is_full;
                 crate::link::on_wire(parcel.length)
             }
-            Cargo::Datagram(datagram) if down.is_full() => return self.drop_datagram(host, datagram),
-            Cargo::Datagram(datagram) => udp::on_wire(&datagram.bytes),
+            Load::Datagram(datagram) if is_full => return self.drop_datagram(host, datagram),
+            Load::Datagram(datagram) => udp::on_wire(&datagram.bytes),
         };
-        if let Some(at) = down.arrive(self.now, lane, cargo, bytes) {
-            self.queue.push(at, Happening::Through(host));
+        let span = cargo.span;
+        match down.arrive(self.now, lane, cargo, bytes, span) {
+            Passed::Now(cargo) => self.take_in(host, lane, cargo.load),
+            Passed::At(at) => self.queue.push(at, Happening::Through(host)),
+            Passed::InTurn => {}
         }
     }
 
@@ -528,12 +544,16 @@ impl World {
         if let Some(at) = down.next(self.now) {
             self.queue.push(at, Happening::Through(host));
         }
-        match came {
-            Some((Lane::Stream(stream, side), Cargo::Parcel { parcel, delay })) => {
-                self.deliver(stream, side, &parcel, delay);
-            }
-            Some((_, Cargo::Datagram(datagram))) => self.hear_datagram(host, &datagram),
-            _ => {}
+        if let Some((lane, cargo)) = came {
+            self.take_in(host, lane, cargo.load);
+        }
+    }
+
+    fn take_in(&mut self, host: HostId, lane: Lane, load: Load) {
+        match (lane, load) {
+            (Lane::Stream(stream, side), Load::Parcel { parcel, delay }) => self.deliver(stream, side, parcel, delay),
+            (_, Load::Datagram(datagram)) => self.hear_datagram(host, &datagram),
+            (Lane::Datagrams, Load::Parcel { .. }) => {}
         }
     }
 
@@ -543,6 +563,13 @@ impl World {
 
     fn end_of(&mut self, stream: u32, side: Side) -> Option<&mut crate::host::End> {
         self.stream(stream)?.end(side)
+    }
+
+    /// Something happened to a packet at a host's own link.
+    fn note(&mut self, host: HostId, packet: Packet, what: What) {
+        let place = self.hosts[host.0].name.clone();
+        self.incidents.push(Incident { time: self.now, place, packet, count: 1, what });
+        self.trim_incidents();
     }
 
     /// Keeps the list of what nobody asked for from growing without end.

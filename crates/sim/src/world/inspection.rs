@@ -1,5 +1,6 @@
 //! Connections that pass boxes: shown to them before they are carried, and stopped or slowed down as they say.
 
+use bytes::BytesMut;
 use events::{Event, Record, Remote};
 use model::{Rate, Time};
 
@@ -44,7 +45,14 @@ impl World {
                 Side::Listener => known.listener.as_ref(),
             };
             let start = end?.pipe.sent() - parcel.length;
-            if let Some(verdict) = watched.see(side, start, parcel.bytes.iter().map(|bytes| &bytes[..])) {
+            let mut front = BytesMut::new();
+            for chunk in parcel.chunks.iter() {
+                chunk.append_to(&mut front);
+                if front.len() >= isp::WINDOW {
+                    break;
+                }
+            }
+            if let Some(verdict) = watched.see(side, start, &front) {
                 let topology = &self.topology;
                 let acting = watched.decide(verdict.class, |net| topology.inspector(net).cloned());
                 self.tell_inspected(stream, verdict, &acting);

@@ -107,8 +107,7 @@ impl World {
 
     fn tell_incident(&mut self, incident: &Incident) {
         let Incident { time, place, packet, count, what } = incident;
-        // It may be noted ahead of its time, and the lines of the log are in order.
-        let time = (*time).min(self.now);
+        let time = *time;
         let net = self.net_of(place);
         let [from, to] = [packet.from, packet.to].map(|addr| match self.whose(net, packet.protocol, addr) {
             Some(name) => Remote::Name(name.to_owned()),
@@ -121,6 +120,8 @@ impl World {
             }
             What::Dropped { rule } => (false, rule),
             What::Refused { rule } => (true, rule),
+            // It arrived, and only slows its sender down.
+            What::Marked { .. } => return,
         };
         let (place, protocol) = (place.clone(), packet.protocol);
         let stop = Stop { place, protocol, from, to, packet: packet.kind(), refused, rule };
