@@ -233,6 +233,9 @@ events! {
     RequestCancelled = "request-cancelled" in Transfer { conn: u64, remote: Remote, piece: u32, offset: u32, length: u32, why: String }
     /// They said no to a request (BEP 6). Detail: block.
     RequestRejected = "request-rejected" in Transfer { conn: u64, remote: Remote, piece: u32, offset: u32, length: u32 }
+    /// How far another peer is by its own account, and what crossed on this connection so far: each second in
+    /// which that changed, and when it has its last piece. Only told by a peer that counts its recipients.
+    PeerProgress = "peer-progress" in Transfer { conn: u64, remote: Remote, have: u32, pieces: u32, sent: ByteCount, received: ByteCount, up: Rate, down: Rate }
     /// A piece matches its hash. `from` says who sent how much of it.
     PieceVerified = "piece-verified" in Transfer { piece: u32, from: Vec<Provenance>, have: u32, pieces: u32 }
     /// A piece does not match its hash. `suspects` are those who sent blocks of it.
@@ -445,6 +448,7 @@ macro_rules! one_remote {
             | Event::RequestCancelled { remote: $remote, .. }
             | Event::RequestRejected { remote: $remote, .. }
             | Event::MetadataRequested { remote: $remote, .. }
+            | Event::PeerProgress { remote: $remote, .. }
             | Event::PeerMisbehaved { remote: $remote, .. }
             | Event::PeerBanned { remote: $remote, .. }
             | Event::TrackerConnected { remote: $remote, .. }

@@ -577,6 +577,7 @@ impl Node {
             slots: self.config.slots,
             detail: self.config.detail,
             pex: self.config.pex,
+            peer_progress: self.config.peer_progress,
             port: self.listen.map(|addr| addr.port()),
         }
     }

@@ -4,5 +4,6 @@ mod bad_archives;
 mod bad_moments;
 mod encryption;
 mod interop;
+mod parcels;
 mod round_trip;
 mod sample;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use events::{Detail, Event, Remote};
 use metainfo::Info;
-use model::{Block, ByteCount, InfoHash, PeerId, PieceIndex, PieceSet, Rng, Time, Wake};
+use model::{Block, ByteCount, InfoHash, PeerId, PieceIndex, PieceSet, Rate, Rng, Time, Wake};
 use wire::Message;
 
 use crate::inquest::Inquest;
@@ -87,6 +87,8 @@ pub struct TorrentConfig {
     pub slots: usize,
     pub detail: Detail,
     pub pex: bool,
+    /// Tell how far each connected peer is (`peer-progress`).
+    pub peer_progress: bool,
     /// The port where this client can be dialled, told in the extension handshake.
     pub port: Option<u16>,
 }
@@ -485,6 +487,7 @@ impl Torrent {
         if now.since(peer.spoke_at) >= KEEP_ALIVE {
             self.send(conn, Message::KeepAlive);
         }
+        self.tell_peer_progress(now, conn);
         self.look_for_snub(turn, conn);
         if self.peers.get(&conn).is_some_and(|peer| peer.pex_due.is_some_and(|due| now >= due)) {
             self.send_pex(now, conn);
@@ -501,6 +504,23 @@ impl Torrent {
         self.told = Some(news);
         let (down, up) = (self.down.rate(now), self.up.rate(now));
         self.note(Event::Progress { have, pieces, downloaded, uploaded, down, up, peers: peers as u32 });
+    }
+
+    /// Says where one peer stands, when that is news and somebody wants to know.
+    fn tell_peer_progress(&mut self, now: Time, conn: ConnId) {
+        if !self.config.peer_progress {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        let Some((have, pieces)) = peer.pieces().map(|pieces| (pieces.count(), pieces.len())) else { return };
+        let (sent, received, up, down) = (peer.sent, peer.received, peer.up.rate(now), peer.down.rate(now));
+        let news = (have, sent, received, up == Rate(0));
+        if peer.progress_told == Some(news) {
+            return;
+        }
+        peer.progress_told = Some(news);
+        let remote = peer.remote();
+        self.note(Event::PeerProgress { conn: conn.0, remote, have, pieces, sent, received, up, down });
     }
 
     // ---- small helpers ----
