@@ -23,6 +23,7 @@ pub enum Family {
     Picking,
     Transfer,
     Metadata,
+    Share,
     Trust,
     Network,
     Tracker,
@@ -248,6 +249,16 @@ events! {
     MetadataComplete = "metadata-complete" in Metadata { bytes: u32, name: String }
     /// A part was refused, or the whole does not match the info-hash.
     MetadataFailed = "metadata-failed" in Metadata { #[serde(default, skip_serializing_if = "Option::is_none")] remote: Option<Remote>, why: String }
+
+    // ---- share ----
+    /// What is shared was packed into an encrypted archive; `bytes` are those of its files.
+    Packed = "packed" in Share { archive: String, files: u64, bytes: ByteCount, archive_bytes: ByteCount }
+    /// A recipient opened the archive with its password: everything in it is there.
+    Unpacked = "unpacked" in Share { archive: String, files: u64, bytes: ByteCount }
+    /// A recipient has the archive, and could not unpack it. Nothing was written.
+    UnpackFailed = "unpack-failed" in Share { archive: String, why: String }
+    /// As many recipients have everything as were wanted, and the sharer goes; `at_least` says that it can't be known exactly.
+    Delivered = "delivered" in Share { recipients: u32, wanted: u32, at_least: bool }
 
     // ---- trust ----
     /// A rule of the protocol was broken; the connection is closed for it.

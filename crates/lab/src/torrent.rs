@@ -12,6 +12,7 @@ use sim::content::CONTENT_MAX;
 
 use crate::content::{Content, ContentError};
 use crate::folder::RunFolder;
+use crate::parcel::{Parcel, ParcelError, SharedParcel};
 
 /// Why there is no torrent.
 #[derive(Debug, thiserror::Error)]
@@ -30,16 +31,28 @@ pub enum TorrentError {
     InMemory(#[from] sim::content::ContentError),
     #[error(transparent)]
     Changed(#[from] sim::OriginalError),
+    #[error(transparent)]
+    Parcel(#[from] ParcelError),
 }
 
-/// Makes the content, unless it was found, and a torrent of it that names no tracker yet.
+/// What peers share, complete but for the tracker's address.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) content: Content,
+    pub(crate) metainfo: Metainfo,
+    /// Where `content` is an archive.
+    pub(crate) parcel: SharedParcel,
+}
+
+/// Makes the content, unless it was found; packs it if the plan says so; and makes a torrent of it that names no tracker yet.
 pub(crate) async fn make(
     plan: &Plan,
     scenario: &str,
     folder: &RunFolder,
     found: Option<Content>,
-) -> Result<(Content, Metainfo), TorrentError> {
+) -> Result<Made, TorrentError> {
     let (source, seed, piece) = (plan.content.source.clone(), plan.seed, plan.content.piece);
+    let packed_in = plan.content.archive.then(|| folder.archive());
     let name = name(plan, scenario);
     let made_in = folder.content();
     let comment = plan.title.clone();
@@ -48,6 +61,11 @@ pub(crate) async fn make(
             Some(content) => content,
             None => Content::make(&source, &made_in, &name, seed)?,
         };
+        if let Some(dir) = packed_in {
+            let piece = piece.and_then(|piece| u32::try_from(piece.0).ok());
+            let (parcel, content, metainfo) = Parcel::pack(&content, &dir, &name, piece)?;
+            return Ok(Made { content, metainfo, parcel: Some(Arc::new(parcel)) });
+        }
         let path = content.path.display().to_string();
         let failed = |source| TorrentError::Create { path: path.clone(), source };
         let files = net::Content::find(&content.path).map_err(failed)?;
@@ -61,7 +79,7 @@ pub(crate) async fn make(
         if metainfo.info.piece_count() == 0 {
             return Err(TorrentError::Empty { path });
         }
-        Ok((content, metainfo))
+        Ok(Made { content, metainfo, parcel: None })
     };
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))
 }
@@ -75,7 +93,7 @@ pub(crate) async fn make_in_memory(
     found: Option<Content>,
 ) -> Result<(Bytes, Metainfo), TorrentError> {
     if found.is_some() {
-        let (content, metainfo) = make(plan, scenario, folder, found).await?;
+        let Made { content, metainfo, .. } = make(plan, scenario, folder, found).await?;
         let info = Arc::new(metainfo.info.clone());
         let work = move || read_all(&info, &content.dir);
         let bytes = tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))?;
@@ -147,7 +165,7 @@ mod tests {
             let plan = scenario::parse("t", &text).unwrap_or_else(|faults| panic!("{faults}"));
             let dir = tempfile::tempdir().unwrap();
             let folder = RunFolder::create(dir.path(), "t", SystemTime::now()).unwrap();
-            let (found, on_disk) = make(&plan, "t", &folder, None).await.unwrap();
+            let Made { content: found, metainfo: on_disk, .. } = make(&plan, "t", &folder, None).await.unwrap();
             let (made_up, in_memory) = make_in_memory(&plan, "t", &folder, None).await.unwrap();
             assert_eq!(in_memory, on_disk, "{content}");
             let (read, of_found) = make_in_memory(&plan, "t", &folder, Some(found)).await.unwrap();

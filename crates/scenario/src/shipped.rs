@@ -51,5 +51,9 @@ const SHIPPED: &[(&str, &str)] = scenarios![
     "isp-signature",
     "encryption-fallback",
     "encryption-required-meets-plaintext",
+    "encrypted-share",
+    "share-many",
+    "share-eavesdropper",
+    "share-plain",
     "your-own-file",
 ];

@@ -283,6 +283,9 @@ pub(crate) struct Peer {
     /// Download limit.
     #[arg(long, value_name = "RATE", value_parser = amount::rate)]
     pub(crate) down: Option<Rate>,
+    /// Tell how far each connected peer is: for a sharer that waits for its recipients.
+    #[arg(long)]
+    pub(crate) count_recipients: bool,
     /// Upload slots, the optimistic one among them.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) slots: Option<u16>,
