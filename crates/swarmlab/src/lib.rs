@@ -12,10 +12,12 @@ mod amount;
 mod cli;
 mod cli_archive;
 mod junit;
+mod our_peer;
 mod output;
 mod password;
 mod source;
 mod verb;
+mod work;
 
 use std::process::ExitCode;
 

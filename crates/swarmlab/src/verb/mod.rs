@@ -17,6 +17,8 @@ use std::process::ExitCode;
 
 use crate::cli::Verb;
 
+pub(crate) use peer::some_seed;
+
 /// Does what was asked for.
 pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
