@@ -9,8 +9,10 @@
 //! are single verbs.
 
 mod amount;
+mod ask;
 mod cli;
 mod cli_archive;
+mod cli_share;
 mod junit;
 mod our_peer;
 mod output;

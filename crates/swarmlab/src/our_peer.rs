@@ -180,14 +180,15 @@ pub(crate) fn fence(public: bool) -> Fence {
     if public { Fence::public() } else { Fence::lab() }
 }
 
-/// What others should write for an address that a program of ours listens at: that of this machine in
-/// its network, where it listens at all of them.
-pub(crate) fn address_for_others(listen: SocketAddr) -> SocketAddr {
+/// What others should write for an address that a program of ours listens at. Where it listens at all of
+/// them, that is this machine's in its network, if the fence lets anybody deal with it; else loopback, at which
+/// nobody else can join.
+pub(crate) fn address_for_others(listen: SocketAddr, public: bool) -> SocketAddr {
     if !listen.ip().is_unspecified() {
         return listen;
     }
-    let ip = net::address_outward().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    SocketAddr::new(ip, listen.port())
+    let outward = net::address_outward().filter(|ip| fence(public).allows(*ip));
+    SocketAddr::new(outward.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), listen.port())
 }
 
 /// The torrent of a file.

@@ -94,7 +94,7 @@ fn password_to_be(args: &cli::Create) -> anyhow::Result<(Password, bool)> {
 }
 
 /// What will be done, while it can still be stopped.
-fn say_before(survey: &Survey, options: &PackOptions, output: &Path) {
+pub(super) fn say_before(survey: &Survey, options: &PackOptions, output: &Path) {
     let stored = if options.level == Level::STORE { survey.total() } else { survey.bytes(Packing::Store) };
     let compressed = survey.total().saturating_sub(stored);
     anstream::eprintln!(
@@ -138,7 +138,7 @@ fn packed_as_json(packed: &Packed, survey: &Survey, by_lot: bool) -> Value {
 }
 
 /// Shows a password by lot, this once.
-fn hand_over(password: &Password, json: bool) {
+pub(super) fn hand_over(password: &Password, json: bool) {
     if json {
         eprintln!("{}", password.expose());
         return;
@@ -153,6 +153,12 @@ fn list(args: &cli::List) -> anyhow::Result<ExitCode> {
         println!("{}", list_as_json(&archive));
         return Ok(ExitCode::SUCCESS);
     }
+    print_list(&archive);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The table of what is in an archive, and who can see it.
+pub(super) fn print_list(archive: &Archive) {
     let row = |entry: &archive::Entry| {
         vec![
             entry.modified.map_or_else(String::new, lab::folder::utc),
@@ -174,8 +180,7 @@ fn list(args: &cli::List) -> anyhow::Result<ExitCode> {
     ];
     print!("{}", table(&headings, &rows));
     println!("\n{} in {}", archive.content(), count(rows.len() as u32, "entry").replace("entrys", "entries"));
-    println!("{}", secrecy(&archive));
-    Ok(ExitCode::SUCCESS)
+    println!("{}", secrecy(archive));
 }
 
 fn secrecy(archive: &Archive) -> String {
@@ -190,7 +195,7 @@ fn secrecy(archive: &Archive) -> String {
     }
 }
 
-fn list_as_json(archive: &Archive) -> Value {
+pub(super) fn list_as_json(archive: &Archive) -> Value {
     let entry = |entry: &archive::Entry| {
         json!({
             "name": entry.name,
@@ -283,7 +288,7 @@ fn damaged(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(NOT_RIGHT)
 }
 
-fn unpacked_as_json(unpacked: &Unpacked) -> Value {
+pub(super) fn unpacked_as_json(unpacked: &Unpacked) -> Value {
     let skipped = |(name, kind): &(String, Kind)| json!({ "name": name, "kind": kind_name(*kind) });
     json!({
         "path": unpacked.path,
@@ -295,7 +300,7 @@ fn unpacked_as_json(unpacked: &Unpacked) -> Value {
     })
 }
 
-fn say_doubts(unpacked: &Unpacked) {
+pub(super) fn say_doubts(unpacked: &Unpacked) {
     let skipped = unpacked.skipped.iter().map(|(name, kind)| format!("{name} is a {}", kind_name(*kind)));
     say_some("not made", skipped);
     if unpacked.unchecked > 0 {
@@ -307,7 +312,7 @@ fn say_doubts(unpacked: &Unpacked) {
 }
 
 /// What to do about it, where the archive's error cannot know of flags.
-fn explained(error: UnpackError) -> anyhow::Error {
+pub(super) fn explained(error: UnpackError) -> anyhow::Error {
     match error {
         UnpackError::Exists(_) | UnpackError::Part(PartError::Left(_)) => {
             anyhow!("{error}: add --force to replace it, or -o DIR to unpack somewhere else")
@@ -319,7 +324,7 @@ fn explained(error: UnpackError) -> anyhow::Error {
 
 /// Opens an archive, asking for the password when it takes one: for the names, and with `contents`
 /// for those too. Who is asked has three tries.
-fn open(path: &Path, from: &cli::PasswordFrom, contents: bool) -> anyhow::Result<Archive> {
+pub(super) fn open(path: &Path, from: &cli::PasswordFrom, contents: bool) -> anyhow::Result<Archive> {
     let failed = || format!("open {}", path.display());
     if let Some(password) = password::given(from.password_file.as_deref())? {
         return Archive::open(path, Some(&password)).with_context(failed);
