@@ -270,7 +270,7 @@ fn test(args: &cli::Test) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn is_damage(error: &OpenError) -> bool {
+pub(super) fn is_damage(error: &OpenError) -> bool {
     matches!(
         error,
         OpenError::Damaged(_)

@@ -16,7 +16,7 @@ use model::{ByteCount, PeerId, Rate, Time};
 use net::{Clock, EventPen, EventSink as _, EventWriter, PeerCommand};
 use node::TorrentSource;
 use serde_json::{Value, json};
-use share::archive::{Archive, Envelope, EnvelopeError, UnpackError, UnpackOptions, Unpacked, free_space};
+use share::archive::{Archive, Envelope, EnvelopeError, OpenError, UnpackError, UnpackOptions, Unpacked, free_space};
 use share::{Enough, Ratio, SeedOn};
 
 use super::archive as packed;
@@ -24,8 +24,8 @@ use super::peer::warn_of_the_public;
 use crate::ask::{Answer, ask, somebody_is_there};
 use crate::cli_share as cli;
 use crate::our_peer::{OurPeer, Settings, some_peer_id, source};
-use crate::output;
 use crate::work::{Bar, Interrupts, STOPPED, files, folders, printable, stopped};
+use crate::{output, password};
 
 pub(crate) fn receive(args: &cli::Receive) -> anyhow::Result<ExitCode> {
     let interrupts = Interrupts::listen()?;
@@ -442,10 +442,12 @@ impl Receiver<'_> {
             self.say("left packed; swarmlab archive extract unpacks it");
             return Ok(Opened::Done(None));
         }
-        let before = self.interrupts.count();
         let archive = match packed::open(place, &self.args.password, true) {
             Ok(archive) => archive,
-            Err(_) if self.interrupts.count() > before => return Ok(Opened::Stopped),
+            Err(error) if password::was_interrupted(&error) => return Ok(Opened::Stopped),
+            Err(error) if error.downcast_ref::<OpenError>().is_some_and(packed::is_damage) => {
+                return Ok(say_damaged(&format!("{error:#}")));
+            }
             Err(error) => {
                 let stays = format!("{} stays, packed", place.display());
                 return Err(error.context(stays));
@@ -486,8 +488,7 @@ impl Receiver<'_> {
                 }
                 Err(UnpackError::Cancelled) => return Ok(Opened::Stopped),
                 Err(error @ UnpackError::Damaged { .. }) => {
-                    anstream::eprintln!("{error}. It is as it was shared: whoever packed it has to do so again.");
-                    return Ok(Opened::Damaged);
+                    return Ok(say_damaged(&format!("{}: {error}", archive.path().display())));
                 }
                 Err(UnpackError::Exists(path)) if somebody_is_there() => {
                     let question =
@@ -524,7 +525,6 @@ impl Receiver<'_> {
         let goal = SeedOn { ratio: self.args.ratio, span: self.args.seed_for };
         let size = torrent.info.total_length();
         let mut screen = None;
-        let before = self.interrupts.count();
         loop {
             let now = self.clock.now();
             let (me, failed) = {
@@ -533,7 +533,7 @@ impl Receiver<'_> {
                 (heard.me(), heard.failed.clone())
             };
             let enough = goal.enough(now, since, me.uploaded, size);
-            if self.interrupts.count() > before || enough.is_some() || peer.has_ended() {
+            if self.interrupts.any() || enough.is_some() || peer.has_ended() {
                 drop(screen);
                 let why = match enough {
                     Some(Enough::Ratio) => ", as much as wanted",
@@ -582,6 +582,11 @@ impl Ended {
     fn with(code: ExitCode) -> Self {
         Self { code, unpacked: false }
     }
+}
+
+fn say_damaged(what: &str) -> Opened {
+    anstream::eprintln!("{what}. It is as it was shared: whoever packed it has to do so again.");
+    Opened::Damaged
 }
 
 /// A file that begins as an archive does. One that is broken is one all the same.

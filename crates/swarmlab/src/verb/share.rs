@@ -173,10 +173,7 @@ impl Sharer<'_> {
         };
         // Before the work, so that nobody comes back to a question.
         let (password, by_lot) = match self.password() {
-            Err(error) if self.interrupts.any() => {
-                tracing::debug!("{error:#}");
-                return Ok(Next::End(stopped("nothing was packed")));
-            }
+            Err(error) if password::was_interrupted(&error) => return Ok(Next::End(stopped("nothing was packed"))),
             password => password?,
         };
         match args.json {
@@ -464,10 +461,10 @@ impl Sharer<'_> {
     /// Until enough have it, the time is up, or the user ends it.
     fn watch(&self, peer: &OurPeer, hearing: &Hearing) {
         // The first finishes who is served, the second says goodbye, the third does not.
-        let before = self.interrupts.count();
-        self.interrupts.be_patient(before + 2);
+        self.interrupts.be_patient(2);
         let mut screen = DeliveryScreen::new(self.args.json);
-        let (mut obeyed, mut told) = (before, None);
+        // One that came while nobody looked counts too.
+        let (mut obeyed, mut told, mut finishing) = (0, None, false);
         loop {
             let now = self.clock.now();
             if let Some(delivery) = &mut *hearing.lock() {
@@ -482,6 +479,11 @@ impl Sharer<'_> {
                     self.tell(&json!({ "share": "tally", "complete": tally.complete, "perhaps": tally.perhaps,
                         "same-address": tally.same_address, "wanted": tally.wanted }));
                     told = Some(tally);
+                }
+                if let Phase::Finishing { waits_for, .. } = delivery.phase()
+                    && !std::mem::replace(&mut finishing, true)
+                {
+                    self.tell(&json!({ "share": "finishing", "waits-for": waits_for.len() }));
                 }
                 if delivery.end().is_some() {
                     return;
