@@ -411,9 +411,9 @@ impl Delivery {
         self.visitors
     }
 
-    /// Bytes of content that left, to all.
+    /// Bytes of content that left, to all. Our peer's own sum comes once a second, a connection's at its end.
     pub fn uploaded(&self) -> ByteCount {
-        self.uploaded
+        self.uploaded.max(self.recipients.values().map(|recipient| recipient.sent).sum())
     }
 
     fn at(&mut self, conn: u64) -> Option<&mut Recipient> {

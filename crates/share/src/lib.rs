@@ -15,6 +15,8 @@
 
 pub mod archive;
 mod delivery;
+#[doc(hidden)]
+pub mod fuzz;
 mod parcel;
 mod password;
 mod seed_on;

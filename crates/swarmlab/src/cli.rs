@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{ByteCount, Rate};
 
-use crate::{amount, cli_archive};
+use crate::{amount, cli_archive, cli_share};
 
 pub(crate) use inspect::Inspect;
 pub(crate) use isp::Isp;
@@ -55,6 +55,8 @@ pub(crate) enum Verb {
     Torrent(Torrent),
     #[command(subcommand)]
     Archive(cli_archive::Archive),
+    Share(cli_share::Share),
+    Receive(cli_share::Receive),
     /// The stock librqbit as a member of the cast. Started by `run` for `client: rqbit`.
     #[command(hide = true)]
     Rqbit(Peer),

@@ -2,6 +2,7 @@
 
 mod bad_archives;
 mod bad_moments;
+mod corpus;
 mod encryption;
 mod interop;
 mod parcels;

@@ -8,7 +8,9 @@ mod isp;
 mod list;
 mod observers;
 mod peer;
+mod receive;
 mod run;
+mod share;
 mod test;
 mod torrent;
 mod tracker;
@@ -16,6 +18,8 @@ mod tracker;
 use std::process::ExitCode;
 
 use crate::cli::Verb;
+
+pub(crate) use peer::some_seed;
 
 /// Does what was asked for.
 pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
@@ -33,6 +37,8 @@ pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Peer(args) => peer::peer(&args),
         Verb::Torrent(verb) => torrent::torrent(&verb),
         Verb::Archive(verb) => archive::archive(&verb),
+        Verb::Share(args) => share::share(&args),
+        Verb::Receive(args) => receive::receive(&args),
         Verb::Rqbit(args) => peer::rqbit(&args),
     }
 }
