@@ -297,3 +297,80 @@ const TRACES_MAX: usize = 100;
 const NAME_CHARS_MIN: usize = 8;
 /// Bytes of a file's beginning that are looked for.
 const CONTENT_SAMPLE: u64 = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_gives_nothing_away_and_opens_with_its_own_password_only() {
+        let stage = Stage::new();
+        let (parcel, archive, torrent) =
+            Parcel::pack(&stage.content(), &stage.at("archive"), "three-small-words", None).unwrap();
+        assert_eq!(torrent.info.name(), "three-small-words.7z");
+        let eve = stage.at("eve");
+        std::fs::create_dir(&eve).unwrap();
+        std::fs::copy(&archive.path, eve.join("three-small-words.7z")).unwrap();
+        assert_eq!(parcel.learned_by_opening(&eve), Vec::<String>::new());
+        assert_eq!(traces(&parcel.original, &eve).unwrap(), Vec::<String>::new());
+
+        let friend = |password| {
+            let mut friend = member();
+            friend.password = password;
+            friend
+        };
+        let refused = parcel.unpack(&friend(Told::Wrong), &eve);
+        assert!(matches!(&refused, Event::UnpackFailed { why, .. } if why == "wrong password"), "{refused:?}");
+        assert!(!unpacked(&eve).exists(), "nothing was written");
+        assert!(matches!(parcel.unpack(&friend(Told::Right), &eve), Event::Unpacked { files: 2, .. }));
+        assert_eq!(parcel.compare(&eve), Ok(()));
+        std::fs::write(unpacked(&eve).join("holiday/picture-one.jpg"), "others").unwrap();
+        assert_eq!(parcel.compare(&eve), Err("has other bytes in picture-one.jpg".to_owned()));
+        std::fs::remove_file(unpacked(&eve).join("holiday/picture-one.jpg")).unwrap();
+        assert_eq!(parcel.compare(&eve), Err("lacks picture-one.jpg".to_owned()));
+    }
+
+    #[test]
+    fn names_and_content_in_the_clear_are_found() {
+        let stage = Stage::new();
+        let found = |name: &str, bytes: &[u8]| {
+            let dir = stage.at("found");
+            std::fs::create_dir_all(&dir).unwrap();
+            std::fs::write(dir.join(name), bytes).unwrap();
+            let found = traces(&stage.content().path, &dir).unwrap();
+            std::fs::remove_dir_all(dir).unwrap();
+            found
+        };
+        assert_eq!(found("picture-one.jpg", b""), ["the name picture-one.jpg"]);
+        let wide: Vec<u8> = "secret-plan.txt".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(found("x", &wide), ["the name secret-plan.txt"]);
+        assert_eq!(found("x", &[b"....", &[7; 5_000][..]].concat()), ["the beginning of picture-one.jpg"]);
+        assert_eq!(found("x", &[0; 100]), Vec::<String>::new());
+    }
+
+    struct Stage(tempfile::TempDir);
+
+    impl Stage {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir(dir.path().join("holiday")).unwrap();
+            std::fs::write(dir.path().join("holiday/picture-one.jpg"), [7; 5_000]).unwrap();
+            std::fs::write(dir.path().join("holiday/secret-plan.txt"), "short").unwrap();
+            Self(dir)
+        }
+
+        fn at(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn content(&self) -> Content {
+            Content { path: self.at("holiday"), dir: self.0.path().to_owned() }
+        }
+    }
+
+    fn member() -> Member {
+        let text = "scenario: 1\ntitle: T\ncontent: { size: 1 MiB, archive: true }\n\
+            cast: { s: { role: share }, friend: { role: recipient } }\ncheck: [{ delivered: friend }]\n";
+        scenario::parse("t", text).unwrap_or_else(|faults| panic!("{faults}")).member("friend").unwrap().clone()
+    }
+}
