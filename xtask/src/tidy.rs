@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("swarm", &["model", "events", "metainfo", "wire"]),
     ("node", &["model", "events", "metainfo", "wire", "isp", "tracker", "swarm"]),
     ("scenario", &["model", "events", "metainfo"]),
-    ("sim", &["model", "events", "metainfo", "tracker", "node", "scenario"]),
+    ("sim", &["model", "events", "isp", "metainfo", "tracker", "node", "scenario"]),
     ("net", &["model", "events", "metainfo", "tracker", "node"]),
     ("rqbit", &["model", "events", "metainfo", "tracker", "net"]),
     ("lab", &["model", "events", "metainfo", "net", "scenario", "sim", "share"]),

@@ -32,6 +32,11 @@ impl Names {
         self.ids.insert(id, name.to_owned());
     }
 
+    /// Tells that it was `name` whom `observer` met at `addr`, such as an address that a NAT gave out.
+    pub fn met(&mut self, observer: &str, addr: SocketAddr, name: &str) {
+        self.met.insert((observer.to_owned(), addr), name.to_owned());
+    }
+
     /// Learns from the record and rewrites the addresses in it that have a name.
     pub fn apply(&mut self, record: &mut Record) {
         self.learn(record);

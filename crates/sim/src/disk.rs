@@ -1,8 +1,7 @@
 //! Disks in memory. Everybody's content is the same, so it is there once ([`Original`]), and a disk
 //! only remembers which blocks of it it holds; just what differs (a poisoner's bytes, a broken
 //! sector) takes memory of its own. A piece that is the original's need not be hashed to know its hash, so
-//! large swarms cost neither memory nor SHA-1. That is all there is to symbolic content here: what the wire
-//! carries are the real bytes.
+//! large swarms cost neither memory nor SHA-1.
 //!
 //! A disk takes its time ([`DiskSpeed`]), does one thing after the other, and fails on request
 //! ([`DiskFaults`]).
@@ -13,26 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use metainfo::Info;
-use model::{BLOCK_SIZE, Block, ByteCount, PieceIndex, Rate, Rng, Time};
+use model::{Block, ByteCount, PieceIndex, Rate, Rng, Time};
 use node::{DiskDone, DiskError, DiskOp};
 use sha1::{Digest, Sha1};
 
-/// What is shared, as it should be.
-#[derive(Debug)]
-pub struct Original {
-    info: Arc<Info>,
-    bytes: Bytes,
-}
-
-/// The bytes are not what the torrent describes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum OriginalError {
-    #[error("the torrent describes {wanted}, and the content has {found}")]
-    Size { wanted: ByteCount, found: ByteCount },
-    #[error("piece {} of the content does not match its hash", .0.0)]
-    Piece(PieceIndex),
-}
+use crate::original::{BLOCK, Original};
 
 /// One peer's disk, for one torrent. It outlives the program that uses it.
 #[derive(Debug)]
@@ -81,47 +65,8 @@ struct Blocks {
     len: u64,
 }
 
-const BLOCK: u64 = BLOCK_SIZE as u64;
-
 /// Blocks remembered as fresh; older ones count as safe.
 const FRESH_MAX: usize = 65_536;
-
-impl Original {
-    /// `bytes` are the torrent's files in a row.
-    ///
-    /// # Errors
-    /// They are not what `info` describes.
-    pub fn new(info: Arc<Info>, bytes: Bytes) -> Result<Self, OriginalError> {
-        let (wanted, found) = (info.total_length(), ByteCount(bytes.len() as u64));
-        if wanted != found {
-            return Err(OriginalError::Size { wanted, found });
-        }
-        let pieces = (0..info.piece_count()).map(PieceIndex);
-        let mut chunks = pieces.zip(bytes.chunks(info.piece_length() as usize));
-        let wrong = chunks.find(|(piece, chunk)| <[u8; 20]>::from(Sha1::digest(chunk)) != info.piece_hash(*piece));
-        match wrong {
-            Some((piece, _)) => Err(OriginalError::Piece(piece)),
-            None => Ok(Self { info, bytes }),
-        }
-    }
-
-    pub fn info(&self) -> &Arc<Info> {
-        &self.info
-    }
-
-    /// The files in a row.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
-    }
-
-    fn len(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-
-    fn range(&self, range: Range<u64>) -> Bytes {
-        self.bytes.slice(range.start as usize..range.end as usize)
-    }
-}
 
 impl Default for DiskSpeed {
     /// A solid-state disk and one core.
@@ -189,10 +134,15 @@ impl Disk {
         self.busy_until = now;
     }
 
+    /// What should be on it.
+    pub fn original(&self) -> &Arc<Original> {
+        &self.original
+    }
+
     /// Does it; answers with what the node is told, and when.
     pub fn carry_out(&mut self, now: Time, op: DiskOp) -> (Time, DiskDone) {
         let (bytes, rate) = match &op {
-            DiskOp::Hash { piece } => (self.original.info.piece_size(*piece).into(), self.speed.hash_rate),
+            DiskOp::Hash { piece } => (self.original.info().piece_size(*piece).into(), self.speed.hash_rate),
             DiskOp::Read { block, .. } => (block.length.into(), self.speed.rate),
             DiskOp::Write { data, .. } => (data.len() as u64, self.speed.rate),
         };
@@ -208,12 +158,12 @@ impl Disk {
     }
 
     fn place(&self, block: Block) -> Range<u64> {
-        let start = self.original.info.geometry().piece_offset(block.piece) + u64::from(block.offset.0);
+        let start = self.original.info().geometry().piece_offset(block.piece) + u64::from(block.offset.0);
         start..start + u64::from(block.length)
     }
 
     fn hash(&self, piece: PieceIndex) -> Result<[u8; 20], DiskError> {
-        let info = &self.original.info;
+        let info = self.original.info();
         let start = info.geometry().piece_offset(piece);
         let place = start..start + u64::from(info.piece_size(piece));
         if blocks_of(&place).all(|block| self.right.has(block)) {
@@ -224,7 +174,7 @@ impl Disk {
 
     fn read(&self, place: Range<u64>) -> Result<BytesMut, DiskError> {
         if blocks_of(&place).all(|block| self.right.has(block)) {
-            return Ok(BytesMut::from(&self.original.range(place)[..]));
+            return Ok(self.original.range(place));
         }
         let mut bytes = BytesMut::with_capacity((place.end - place.start) as usize);
         for block in blocks_of(&place) {
@@ -250,7 +200,7 @@ impl Disk {
     }
 
     fn make_room(&mut self, block: u64, span: &Range<u64>) -> Result<(), DiskError> {
-        if self.content(block).is_some() {
+        if self.holds(block) {
             return Ok(());
         }
         let used = self.used + ByteCount(span.end - span.start);
@@ -263,18 +213,18 @@ impl Disk {
 
     fn write_part(&mut self, block: u64, offset: usize, new: &[u8], span: &Range<u64>) {
         let goes_wrong = self.faults.corrupt_ppm > 0 && self.rng.chance(self.faults.corrupt_ppm.into(), 1_000_000);
-        let right = self.original.range(span.clone());
-        if offset == 0 && new == &right[..] && !goes_wrong {
+        let length = (span.end - span.start) as usize;
+        if new.len() == length && self.original.has(span.start, new) && !goes_wrong {
             self.right.insert(block);
             self.wrong.remove(&block);
             return;
         }
-        let mut content = self.content(block).map_or_else(|| vec![0; right.len()], |bytes| bytes.to_vec());
+        let mut content = self.content(block).map_or_else(|| vec![0; length], |bytes| bytes.to_vec());
         content[offset..offset + new.len()].copy_from_slice(new);
         if goes_wrong && !new.is_empty() {
             content[offset + self.rng.below(new.len() as u64) as usize] ^= 1;
         }
-        if content == right {
+        if self.original.has(span.start, &content) {
             self.right.insert(block);
             self.wrong.remove(&block);
         } else {
@@ -296,7 +246,7 @@ impl Disk {
     }
 
     fn forget(&mut self, block: u64) {
-        if self.content(block).is_some() {
+        if self.holds(block) {
             let span = self.span(block);
             self.used = self.used.saturating_sub(ByteCount(span.end - span.start));
         }
@@ -304,9 +254,13 @@ impl Disk {
         self.wrong.remove(&block);
     }
 
+    fn holds(&self, block: u64) -> bool {
+        self.right.has(block) || self.wrong.contains_key(&block)
+    }
+
     fn content(&self, block: u64) -> Option<Bytes> {
         if self.right.has(block) {
-            return Some(self.original.range(self.span(block)));
+            return Some(self.original.range(self.span(block)).freeze());
         }
         self.wrong.get(&block).cloned()
     }
@@ -374,18 +328,18 @@ mod tests {
         lie[7] ^= 1;
         write(&mut disk, block, &lie).unwrap();
         assert_eq!(read(&mut disk, block).unwrap(), lie);
-        assert_ne!(hash(&mut disk, 0).unwrap(), disk.original.info.piece_hash(PieceIndex(0)));
+        assert_ne!(hash(&mut disk, 0).unwrap(), disk.original.info().piece_hash(PieceIndex(0)));
         assert!(!disk.is_whole());
         write_right(&mut disk, block).unwrap();
-        assert_eq!(hash(&mut disk, 0).unwrap(), disk.original.info.piece_hash(PieceIndex(0)));
+        assert_eq!(hash(&mut disk, 0).unwrap(), disk.original.info().piece_hash(PieceIndex(0)));
         assert!(disk.is_whole());
     }
 
     #[test]
     fn the_hash_that_is_not_computed_is_the_one_that_would_be() {
         let mut disk = full();
-        for piece in 0..disk.original.info.piece_count() {
-            let size = disk.original.info.piece_size(PieceIndex(piece));
+        for piece in 0..disk.original.info().piece_count() {
+            let size = disk.original.info().piece_size(PieceIndex(piece));
             let bytes = read(&mut disk, block(piece, 0, size)).unwrap();
             assert_eq!(hash(&mut disk, piece).unwrap(), <[u8; 20]>::from(Sha1::digest(&bytes)));
         }
@@ -417,7 +371,7 @@ mod tests {
     fn a_corrupting_disk_corrupts_about_as_often_as_asked() {
         let mut disk = empty();
         disk.set_faults(DiskFaults { corrupt_ppm: 500_000, ..DiskFaults::default() });
-        let info = Arc::clone(&disk.original.info);
+        let info = Arc::clone(disk.original.info());
         for piece in 0..info.piece_count() {
             for block in info.blocks(PieceIndex(piece)) {
                 write_right(&mut disk, block).unwrap();
@@ -469,7 +423,7 @@ mod tests {
     }
 
     fn right(disk: &Disk, block: Block) -> Bytes {
-        disk.original.range(disk.place(block))
+        disk.original.range(disk.place(block)).freeze()
     }
 
     fn read(disk: &mut Disk, block: Block) -> Result<BytesMut, DiskError> {

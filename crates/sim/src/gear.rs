@@ -10,11 +10,22 @@ use crate::firewall::{Firewall, FirewallRules};
 use crate::nat::{Behaviour, Dependence, Nat, PortChoice, Translated};
 use crate::packet::{Packet, Protocol, Rule};
 
-/// A router. IPv4 is translated if there is a NAT; a firewall sees inside addresses of both families.
+/// A router. A firewall stands on its inner side, so it sees inside addresses; behind it the NAT translates IPv4.
 #[derive(Debug, Default)]
 pub struct Gear {
     pub nat: Option<Nat>,
     pub firewall: Option<Firewall>,
+    /// The firewall is for IPv6: IPv4 has the NAT.
+    spares_ipv4: bool,
+}
+
+/// What a router is to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Border {
+    /// What translates IPv4.
+    pub nat: Option<Behaviour>,
+    /// What filters IPv4 and IPv6. A NAT without one has a stateful firewall for IPv6, as routers at home do.
+    pub firewall: Option<FirewallRules>,
 }
 
 /// A kind of border, by name.
@@ -107,42 +118,55 @@ impl Preset {
             Self::Mobile => Some(symmetric(PortChoice::Random, 30)),
         }
     }
+}
 
-    /// Such a border, with this outside address. `rng` chooses its ports.
+impl From<Preset> for Border {
+    fn from(preset: Preset) -> Self {
+        let office = || FirewallRules { open_ports: Some([80, 443].into()), udp_blocked: true, refuses: false };
+        Self { nat: preset.behaviour(), firewall: (preset == Preset::Office).then(office) }
+    }
+}
+
+impl Border {
+    /// Such a router, with this outside address if it translates. `rng` chooses its ports.
     pub fn gear(self, outside: Ipv4Addr, rng: Rng) -> Gear {
-        let nat = self.behaviour().map(|behaviour| Nat::new(behaviour, outside, rng));
-        let firewall = match self {
-            Self::Open => None,
-            Self::Office => {
-                Some(FirewallRules { open_ports: Some([80, 443].into()), udp_blocked: true, refuses: false })
-            }
-            // For IPv6, which is not translated.
-            _ => Some(FirewallRules::default()),
-        };
-        Gear { nat, firewall: firewall.map(Firewall::new) }
+        let spares_ipv4 = self.nat.is_some() && self.firewall.is_none();
+        let rules = self.firewall.or(spares_ipv4.then(FirewallRules::default));
+        let nat = self.nat.map(|behaviour| Nat::new(behaviour, outside, rng));
+        Gear { nat, firewall: rules.map(Firewall::new), spares_ipv4 }
     }
 }
 
 impl Gear {
     /// A packet from inside, to what lies beyond.
     pub(crate) fn outbound(&mut self, now: Time, packet: Packet) -> Result<Translated, Rule> {
-        match (&mut self.nat, &mut self.firewall) {
-            (Some(nat), _) if packet.from.is_ipv4() => nat.outbound(now, packet),
-            (_, Some(firewall)) => firewall.outbound(now, &packet).map(|()| (packet, None)),
+        if let Some(firewall) = self.filter_for(&packet) {
+            firewall.outbound(now, &packet)?;
+        }
+        match &mut self.nat {
+            Some(nat) if packet.from.is_ipv4() => nat.outbound(now, packet),
             _ => Ok((packet, None)),
         }
     }
 
     /// A packet from beyond.
     pub(crate) fn inbound(&mut self, now: Time, packet: Packet) -> Result<Packet, Rule> {
-        match (&mut self.nat, &mut self.firewall) {
-            (Some(nat), _) if packet.from.is_ipv4() => nat.inbound(now, packet),
-            (_, Some(firewall)) => firewall.inbound(now, &packet).map(|()| packet),
-            _ => Ok(packet),
+        let packet = match &mut self.nat {
+            Some(nat) if packet.from.is_ipv4() => nat.inbound(now, packet)?,
+            _ => packet,
+        };
+        if let Some(firewall) = self.filter_for(&packet) {
+            firewall.inbound(now, &packet)?;
         }
+        Ok(packet)
     }
 
-    /// A packet from inside to the outside address.
+    fn filter_for(&mut self, packet: &Packet) -> Option<&mut Firewall> {
+        let spared = self.spares_ipv4 && packet.from.is_ipv4();
+        self.firewall.as_mut().filter(|_| !spared)
+    }
+
+    /// A packet from inside to the outside address. It never leaves the inside, so no firewall is asked.
     pub(crate) fn hairpin(&mut self, now: Time, packet: Packet) -> Result<Translated, Rule> {
         self.nat.as_mut().ok_or(Rule::NoRoute)?.hairpin(now, packet)
     }
@@ -159,10 +183,60 @@ impl Gear {
 
     /// Makes an inside address reachable: a mapping in the NAT, a hole in the firewall.
     pub(crate) fn forward(&mut self, protocol: Protocol, port: u16, inside: SocketAddr) {
-        match (&mut self.nat, &mut self.firewall) {
-            (Some(nat), _) if inside.is_ipv4() => nat.forward(protocol, port, inside),
-            (_, Some(firewall)) => firewall.open(protocol, inside),
-            _ => {}
+        if let Some(nat) = self.nat.as_mut().filter(|_| inside.is_ipv4()) {
+            nat.forward(protocol, port, inside);
         }
+        if let Some(firewall) = &mut self.firewall {
+            firewall.open(protocol, inside);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Stage;
+
+    #[test]
+    fn a_firewall_behind_a_nat_keeps_out_what_the_nat_would_let_in() {
+        let mut gear = gear(Some(FirewallRules::default()));
+        let (_, outside) = gear.outbound(Time::ZERO, packet(INSIDE, "198.18.0.9:1")).unwrap();
+        let outside = outside.unwrap().to_string();
+        assert!(gear.inbound(Time::ZERO, packet("198.18.0.9:1", &outside)).is_ok(), "the answer");
+        let stranger = packet("198.18.0.8:1", &outside);
+        assert_eq!(gear.inbound(Time::ZERO, stranger), Err(Rule::Unsolicited), "a full cone alone would let it in");
+        gear.forward(Protocol::Udp, 7000, INSIDE.parse().unwrap());
+        let to_the_hole = packet("198.18.0.8:1", "198.18.0.1:7000");
+        assert_eq!(gear.inbound(Time::ZERO, to_the_hole).unwrap().to, INSIDE.parse().unwrap());
+    }
+
+    #[test]
+    fn blocked_ports_are_blocked_in_front_of_a_nat_too() {
+        let mut gear = gear(Some(FirewallRules { open_ports: Some([80].into()), ..FirewallRules::default() }));
+        assert_eq!(gear.outbound(Time::ZERO, packet(INSIDE, "198.18.0.9:6881")).err(), Some(Rule::PortBlocked));
+        assert!(gear.outbound(Time::ZERO, packet(INSIDE, "198.18.0.9:80")).is_ok());
+    }
+
+    #[test]
+    fn without_a_firewall_of_its_own_a_nat_decides_alone_and_ipv6_is_guarded() {
+        let mut gear = gear(None);
+        let (_, outside) = gear.outbound(Time::ZERO, packet(INSIDE, "198.18.0.9:1")).unwrap();
+        let stranger = packet("198.18.0.8:1", &outside.unwrap().to_string());
+        assert!(gear.inbound(Time::ZERO, stranger).is_ok(), "a full cone");
+        let six = packet("[fd00::9]:1", "[fd00:1::1]:6881");
+        assert_eq!(gear.inbound(Time::ZERO, six), Err(Rule::Unsolicited));
+    }
+
+    const INSIDE: &str = "10.1.0.1:6881";
+
+    /// A full cone, with or without a firewall.
+    fn gear(firewall: Option<FirewallRules>) -> Gear {
+        let border = Border { firewall, ..Preset::FullCone.into() };
+        border.gear(Ipv4Addr::new(198, 18, 0, 1), Rng::from_seed(1))
+    }
+
+    fn packet(from: &str, to: &str) -> Packet {
+        let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
+        Packet { protocol: Protocol::Udp, from, to, stage: Stage::Data }
     }
 }

@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use model::{InfoHash, Rate, Time, Wake};
-use node::{ConnId, Node, TorrentKey};
+use node::{ConnId, TorrentKey};
 use tracker::Tracker;
 
+use crate::clock::OnClock;
 use crate::disk::Disk;
-use crate::link::{Queue, Side, Turns};
+use crate::link::{Downlink, Side, Uplink};
+use crate::middlebox::Watched;
+use crate::original::Original;
 use crate::pipe::{Parcel, Pipe};
 use crate::topology::{HostId, NetId};
 
@@ -47,19 +51,27 @@ pub(crate) struct Host {
     pub(crate) net: NetId,
     /// Where its program listens.
     pub(crate) listen: SocketAddr,
-    pub(crate) up: Turns,
-    pub(crate) down: Queue<Cargo>,
+    pub(crate) up: Uplink,
+    pub(crate) down: Downlink<Box<Cargo>>,
     /// Datagrams that wait for the link, and their bytes.
     pub(crate) outgoing: VecDeque<Datagram>,
     pub(crate) outgoing_bytes: u64,
     pub(crate) queue: Duration,
     pub(crate) program: Option<Program>,
+    /// How far its clock is ahead of the world's.
+    pub(crate) clock_ahead: Duration,
     /// How many programs have ended here.
     pub(crate) life: u32,
     pub(crate) connections: BTreeMap<ConnId, (u32, Side)>,
     /// Connections that the program wrote to and that were not looked at since.
     pub(crate) written: Vec<ConnId>,
     pub(crate) disks: BTreeMap<InfoHash, Disk>,
+    /// Originals of these disks that are elided.
+    pub(crate) elided: Vec<Arc<Original>>,
+    /// Bytes on their way to the disks.
+    pub(crate) writing: u64,
+    /// Arrived while the disks were too far behind, and not read by the program yet.
+    pub(crate) unread: VecDeque<Unread>,
     pub(crate) torrents: BTreeMap<TorrentKey, InfoHash>,
     /// When the program is woken, if it is.
     pub(crate) alarm: Option<Time>,
@@ -68,19 +80,36 @@ pub(crate) struct Host {
 }
 
 pub(crate) enum Program {
-    Node(Box<Node>),
+    Node(Box<OnClock>),
     Tracker(Box<Tracker>),
 }
 
 /// What arrives at a host.
 #[derive(Debug)]
-pub(crate) enum Cargo {
+pub(crate) struct Cargo {
+    /// How long it comes in, from its first byte to its last.
+    pub(crate) span: Duration,
+    pub(crate) load: Load,
+}
+
+#[derive(Debug)]
+pub(crate) enum Load {
     /// Of a connection; `delay` is what its answer takes back.
     Parcel {
         parcel: Parcel,
         delay: Duration,
     },
     Datagram(Datagram),
+}
+
+/// A parcel that waits for its program to read.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) stream: u32,
+    /// Who sent it.
+    pub(crate) side: Side,
+    pub(crate) parcel: Parcel,
+    pub(crate) delay: Duration,
 }
 
 #[derive(Debug)]
@@ -98,6 +127,8 @@ pub(crate) struct Stream {
     pub(crate) listener: Option<End>,
     /// The dialler knows that it was accepted.
     pub(crate) is_up: bool,
+    /// What the boxes on its way have seen of it, where there are any.
+    pub(crate) watched: Option<Watched>,
 }
 
 /// One end of it, as seen from there.
@@ -122,23 +153,27 @@ impl Host {
             name: name.to_owned(),
             net,
             listen,
-            up: Turns::new(access.up),
-            down: Queue::new(access.down, access.queue),
+            up: Uplink::new(access.up),
+            down: Downlink::new(access.down, access.queue),
             outgoing: VecDeque::new(),
             outgoing_bytes: 0,
             queue: access.queue,
             program: None,
+            clock_ahead: Duration::ZERO,
             life: 0,
             connections: BTreeMap::new(),
             written: Vec::new(),
             disks: BTreeMap::new(),
+            elided: Vec::new(),
+            writing: 0,
+            unread: VecDeque::new(),
             torrents: BTreeMap::new(),
             alarm: None,
             passing_port: PASSING_PORTS.start - 1,
         }
     }
 
-    pub(crate) fn node(&mut self) -> Option<&mut Node> {
+    pub(crate) fn node(&mut self) -> Option<&mut OnClock> {
         match &mut self.program {
             Some(Program::Node(node)) => Some(node),
             _ => None,
@@ -174,6 +209,11 @@ impl std::fmt::Debug for Program {
 }
 
 impl Stream {
+    /// One that was just dialled.
+    pub(crate) fn new(dialler: End) -> Self {
+        Self { dialler, listener: None, is_up: false, watched: None }
+    }
+
     pub(crate) fn end(&mut self, side: Side) -> Option<&mut End> {
         match side {
             Side::Dialler => Some(&mut self.dialler),

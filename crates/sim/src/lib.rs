@@ -9,34 +9,42 @@
 //! [`Incident`] that names the rule.
 //!
 //! # The model
-//! - **A link** has a rate each way. Connections that share it take turns, a quantum of about thirty
-//!   milliseconds each, single packets first; a queue sized in time stands before the receiver's. What is not limited
-//!   is Ethernet of 1 Gbit/s.
+//! - **A link** has a rate each way. Connections that share it take turns of equal bytes, what passes in about thirty
+//!   milliseconds, single packets first: those who always have something to send get equal rates, whatever is slow at their other
+//!   ends, and what one cannot take the others share. A queue sized in time stands before the receiver's link; whoever has
+//!   its share of a full one is told to slow down (connections) or dropped (datagrams). What is not limited is
+//!   Ethernet of 1 Gbit/s.
 //! - **A line** from a network's border has delay, jitter and loss. Within a network a packet takes 100 µs.
-//! - **A connection** is an ordered pipe of bytes with a buffer and a window that grows and shrinks; a lost packet costs
-//!   a round trip; opening one costs a round trip and a half.
+//! - **A connection** is an ordered pipe of bytes with a buffer and a window that grows and shrinks. A lost packet costs
+//!   a round trip and a part of the window; where too little is under way to tell of it, or it gets lost again, a time-out
+//!   that doubles. So above a few percent of loss a connection slows down as the formula of Padhye and
+//!   others (1998) has it, within a factor of four. Opening one costs a round trip and a half.
 //! - **A datagram** may be lost, late and overtaken.
-//! - **A disk** does one thing after the other, each with a seek and at a rate.
+//! - **A disk** does one thing after the other, each with a seek and at a rate. While 16 MiB of received bytes wait for
+//!   it, its program reads from no connection, as in the real driver.
+//! - **Content** may be elided: what is right is then known by its name, on disks and on its way, and only what is
+//!   wrong or encrypted takes memory ([`Original::elided`]). The events are the same.
 //! - **Programs** take no time. So a swarm here has the speed of its links and disks, never that of a
 //!   processor.
 //!
 //! # What it leaves out
-//! Packets are not simulated one by one: cost grows with what is delivered, by quanta of up to 64 KiB. There is no
-//! retransmission byte by byte, no receiver's window, no traffic of acknowledgements; links between
+//! Packets are not simulated one by one: cost grows with what is delivered, by parcels of up to 64 KiB. There is no
+//! retransmission byte by byte, no tail loss probe, no traffic of acknowledgements; links between
 //! networks have no rate of their own; there is no IPv6 beside IPv4 on one host, no path MTU, no
-//! simultaneous open, no uTP yet. Connections take equal turns, not equal bytes: one whose other end is
-//! slower gets less of a shared link than its fair part. A disk that is behind does not slow the network,
-//! datagrams are dropped where connections fill a queue, a loss above 20 % is kinder than real, and two homes
-//! behind one carrier's NAT do not reach each other by it. Milliseconds of a real network are not predicted; who finishes, in what
-//! order and why, is.
+//! simultaneous open, no uTP yet. A full queue marks a connection's packets and drops none; retransmissions wait in
+//! nobody's turn; a lost answer to a FIN is not repeated. Two homes behind one carrier's NAT do not reach each other by
+//! it. Milliseconds of a real network are not predicted; who finishes, in what order and why, is.
 
+mod clock;
 pub mod content;
 mod disk;
 mod firewall;
 mod gear;
 mod host;
 mod link;
+mod middlebox;
 mod nat;
+mod original;
 mod packet;
 mod pipe;
 mod play;
@@ -44,11 +52,13 @@ mod queue;
 mod topology;
 mod world;
 
-pub use disk::{Disk, DiskFaults, DiskSpeed, Original, OriginalError};
+pub use disk::{Disk, DiskFaults, DiskSpeed};
 pub use firewall::{Firewall, FirewallRules};
-pub use gear::{Gear, Preset};
+pub use gear::{Border, Gear, Preset};
 pub use host::Access;
+pub use middlebox::{Action, Inspector};
 pub use nat::{Behaviour, Dependence, Nat, PortChoice, Translated};
+pub use original::{Original, OriginalError};
 pub use packet::{Incident, Packet, Protocol, Rule, Stage, What};
 pub use play::Play;
 pub use topology::{HostId, Line, NetId};

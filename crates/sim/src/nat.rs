@@ -97,13 +97,18 @@ enum Phase {
     /// Heard from one side only.
     Opening,
     Established,
+    /// One side has said its end: the inside, or the other.
+    HalfClosed {
+        by_inside: bool,
+    },
+    /// Both have.
     Closing,
 }
 
 /// A packet as it goes on, and the outside address if one was given for it.
 pub type Translated = (Packet, Option<SocketAddr>);
 
-/// RFC 5382: connections that begin or end are remembered for four minutes.
+/// RFC 5382 REQ-5: connections that begin, or that both sides have ended, are remembered for four minutes.
 const TCP_TRANSITORY: Duration = Duration::from_secs(240);
 
 /// Ports given out: RFC 4787 keeps the well-known ones apart.
@@ -130,6 +135,11 @@ impl Nat {
         self.outside
     }
 
+    /// Whose this outside port is, or last was.
+    pub(crate) fn inside(&self, protocol: Protocol, port: u16) -> Option<SocketAddr> {
+        self.bindings.get(&(protocol, port)).map(|binding| binding.inside)
+    }
+
     /// A mapping by hand: whatever comes to the outside port goes inside, from anybody.
     pub fn forward(&mut self, protocol: Protocol, port: u16, inside: SocketAddr) {
         self.unbind(protocol, port);
@@ -154,7 +164,7 @@ impl Nat {
             Some(session) => (session.port, false),
             None => self.mapped(now, protocol, from, to)?,
         };
-        self.touch(now, packet.stage, (protocol, from, to), port)?;
+        self.touch(now, packet.stage, true, (protocol, from, to), port)?;
         let outside = SocketAddr::new(self.outside.into(), port);
         Ok((Packet { from: outside, ..packet }, fresh.then_some(outside)))
     }
@@ -177,7 +187,7 @@ impl Nat {
                 self.filter(now, protocol, inside, to.port(), from)?;
             }
         }
-        self.touch(now, stage, (protocol, inside, from), to.port())?;
+        self.touch(now, stage, false, (protocol, inside, from), to.port())?;
         Ok(Packet { to: inside, ..packet })
     }
 
@@ -262,6 +272,7 @@ impl Nat {
         &mut self,
         now: Time,
         stage: Stage,
+        from_inside: bool,
         who: (Protocol, SocketAddr, SocketAddr),
         port: u16,
     ) -> Result<(), Rule> {
@@ -273,25 +284,37 @@ impl Nat {
             }
         }
         let phase = match (known.map(|session| session.phase), stage) {
-            (_, Stage::End) => Phase::Closing,
             (None, _) | (_, Stage::Open) => Phase::Opening,
+            // What ends before it was answered, or again by the other side, is over.
+            (Some(Phase::Opening | Phase::Closing), Stage::End) => Phase::Closing,
+            (Some(Phase::Established), Stage::End) => Phase::HalfClosed { by_inside: from_inside },
+            (Some(Phase::HalfClosed { by_inside }), Stage::End) if by_inside != from_inside => Phase::Closing,
             // The answer, whichever side gives it.
             (Some(Phase::Opening), Stage::Data) => Phase::Established,
-            (Some(phase), Stage::Data) => phase,
+            (Some(phase), Stage::Data | Stage::End) => phase,
         };
         let timeout = match (who.0, phase) {
             (Protocol::Udp, _) => self.behaviour.udp_timeout,
-            (Protocol::Tcp, Phase::Established) => self.behaviour.tcp_timeout,
+            (Protocol::Tcp, Phase::Established | Phase::HalfClosed { .. }) => self.behaviour.tcp_timeout,
             (Protocol::Tcp, Phase::Opening | Phase::Closing) => TCP_TRANSITORY,
         };
         let until = now.after(timeout);
         self.sessions.insert(who, Session { port, until, phase });
+        let shortens = known.is_some_and(|session| until < session.until);
+        let lasts = if shortens { self.last_session(who.0, who.1, port).max(until) } else { until };
         if let Some(binding) = self.bindings.get_mut(&(who.0, port)) {
-            // A mapping for one other side ends with its one session; any other lasts as long as one does.
-            let alone = self.behaviour.mapping == Dependence::AddressAndPort;
-            binding.until = if alone { until } else { binding.until.max(until) };
+            // It lasts as long as one of its sessions does.
+            binding.until = if shortens { lasts } else { binding.until.max(lasts) };
         }
         Ok(())
+    }
+
+    /// When the last session by an outside port ends.
+    fn last_session(&self, protocol: Protocol, inside: SocketAddr, port: u16) -> Time {
+        let (first, last) = (IpAddr::from(Ipv4Addr::UNSPECIFIED), IpAddr::from(Ipv4Addr::BROADCAST));
+        let all = (protocol, inside, SocketAddr::new(first, 0))..=(protocol, inside, SocketAddr::new(last, u16::MAX));
+        let by_port = self.sessions.range(all).filter(|(_, session)| session.port == port);
+        by_port.map(|(_, session)| session.until).max().unwrap_or(Time::ZERO)
     }
 }
 
@@ -368,15 +391,35 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_remembered_long_and_a_finished_one_four_minutes() {
-        let mut nat = nat(Behaviour { tcp_timeout: Duration::from_secs(7_440), mapping: AddressAndPort, ..ANY });
+    fn a_connection_is_remembered_long_and_one_that_both_sides_ended_four_minutes() {
+        for mapping in [Independent, AddressAndPort] {
+            let mut nat = nat(Behaviour { tcp_timeout: Duration::from_secs(7_440), mapping, ..ANY });
+            let outside = tcp_out(&mut nat, 0, Stage::Open);
+            assert!(tcp_in(&mut nat, 1, outside, Stage::Data).is_ok());
+            tcp_out(&mut nat, 1, Stage::Data);
+            assert!(tcp_in(&mut nat, 7_000, outside, Stage::Data).is_ok());
+            tcp_out(&mut nat, 7_000, Stage::End);
+            assert!(tcp_in(&mut nat, 9_000, outside, Stage::Data).is_ok(), "the other side may still talk");
+            assert!(tcp_in(&mut nat, 9_000, outside, Stage::End).is_ok());
+            tcp_out(&mut nat, 9_000, Stage::Data);
+            assert!(tcp_in(&mut nat, 9_239, outside, Stage::Data).is_ok(), "{mapping:?}");
+            let stranger = packet(Protocol::Tcp, "198.18.0.7:5", &outside.to_string(), Stage::Open);
+            assert_eq!(nat.inbound(at(9_480), stranger).err(), Some(Rule::NoMapping), "{mapping:?}");
+        }
+    }
+
+    #[test]
+    fn a_mapping_lasts_as_long_as_its_last_session() {
+        let mut nat = nat(Behaviour { tcp_timeout: Duration::from_secs(7_440), ..ANY });
         let outside = tcp_out(&mut nat, 0, Stage::Open);
-        assert!(tcp_in(&mut nat, 1, outside, Stage::Data).is_ok());
-        tcp_out(&mut nat, 1, Stage::Data);
-        assert!(tcp_in(&mut nat, 7_000, outside, Stage::Data).is_ok());
-        tcp_out(&mut nat, 7_000, Stage::End);
-        assert!(tcp_in(&mut nat, 7_239, outside, Stage::Data).is_ok());
-        assert_eq!(tcp_in(&mut nat, 7_480, outside, Stage::Data), Err(Rule::NoMapping));
+        tcp_in(&mut nat, 1, outside, Stage::Data).unwrap();
+        let other = packet(Protocol::Tcp, ALICE, "198.18.0.7:5", Stage::Open);
+        assert_eq!(nat.outbound(at(2), other).unwrap().0.from, outside);
+        nat.inbound(at(3), packet(Protocol::Tcp, "198.18.0.7:5", &outside.to_string(), Stage::Data)).unwrap();
+        tcp_out(&mut nat, 4, Stage::End);
+        tcp_in(&mut nat, 4, outside, Stage::End).unwrap();
+        let answer = packet(Protocol::Tcp, "198.18.0.7:5", &outside.to_string(), Stage::Data);
+        assert!(nat.inbound(at(7_000), answer).is_ok(), "one session is over, the other goes on");
     }
 
     #[test]

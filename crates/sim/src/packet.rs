@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use events::Transport;
 use model::Time;
 
 /// Transport protocol.
@@ -56,13 +57,57 @@ pub enum Rule {
     PortBlocked,
     /// A firewall lets no UDP through.
     UdpBlocked,
-    /// A datagram found the queue of a link full.
+    /// A captive portal lets out nobody who has not signed in, and nobody in to them.
+    CaptivePortal,
+    /// A provider's box recognised the connection by its first bytes.
+    Inspected,
+    /// The queue before a link was full. A connection's packet is not dropped there but marked, and its sender
+    /// slows down: [`What::Marked`].
     QueueFull,
     /// Lost on the way, by chance.
     Lost,
 }
 
+impl Packet {
+    /// What it carries, in events.
+    pub fn kind(&self) -> &'static str {
+        match (self.protocol, self.stage) {
+            (Protocol::Udp, _) => "datagram",
+            (Protocol::Tcp, Stage::Open) => "open",
+            (Protocol::Tcp, Stage::Data) => "data",
+            (Protocol::Tcp, Stage::End) => "end",
+        }
+    }
+}
+
+impl From<Protocol> for Transport {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Tcp => Self::Tcp,
+            Protocol::Udp => Self::Udp,
+        }
+    }
+}
+
 impl Rule {
+    /// Every rule, for tables of them.
+    pub const ALL: [Self; 14] = [
+        Self::NoRoute,
+        Self::Cut,
+        Self::NoMapping,
+        Self::FilteredByAddress,
+        Self::FilteredByPort,
+        Self::NoHairpin,
+        Self::OutOfPorts,
+        Self::Unsolicited,
+        Self::PortBlocked,
+        Self::UdpBlocked,
+        Self::CaptivePortal,
+        Self::Inspected,
+        Self::QueueFull,
+        Self::Lost,
+    ];
+
     /// The name in events.
     pub fn name(self) -> &'static str {
         match self {
@@ -76,6 +121,8 @@ impl Rule {
             Self::Unsolicited => "unsolicited",
             Self::PortBlocked => "port-blocked",
             Self::UdpBlocked => "udp-blocked",
+            Self::CaptivePortal => "captive-portal",
+            Self::Inspected => "inspected",
             Self::QueueFull => "queue-full",
             Self::Lost => "lost",
         }
@@ -96,6 +143,8 @@ impl fmt::Display for Rule {
             Self::Unsolicited => "the firewall lets in only what was asked for",
             Self::PortBlocked => "the firewall blocks this port",
             Self::UdpBlocked => "the firewall blocks UDP",
+            Self::CaptivePortal => "the captive portal waits for a sign-in",
+            Self::Inspected => "the provider recognised what the connection carries",
             Self::QueueFull => "the queue before the link is full",
             Self::Lost => "lost on the way",
         })
@@ -106,10 +155,12 @@ impl fmt::Display for Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incident {
     pub time: Time,
-    /// The network at whose border it happened; for a full queue the host.
+    /// The network at whose border or on whose line it happened; for a full queue the host.
     pub place: String,
     /// As it came.
     pub packet: Packet,
+    /// How many packets like it this happened to at once.
+    pub count: u64,
     pub what: What,
 }
 
@@ -122,4 +173,7 @@ pub enum What {
     Dropped { rule: Rule },
     /// Turned back with a reset.
     Refused { rule: Rule },
+    /// Passed on with a mark, at which the connection's sender slows down (ECN, RFC 3168). Told once for each time that it
+    /// does.
+    Marked { rule: Rule },
 }

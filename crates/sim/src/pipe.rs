@@ -7,22 +7,26 @@
 //! Trouble is a lost packet or the mark of a full queue: the window shrinks to seven tenths (RFC 9438),
 //! at most once a round trip.
 //!
-//! Left out: retransmission byte by byte (a loss delays what follows by a round trip, which is what fast
-//! retransmit comes to), the receiver's window (programs here read at once), delayed and lost
-//! acknowledgements, the cubic curve.
+//! A lost packet is sent again, and what follows it waits: a round trip if three later ones can tell of the loss
+//! (fast retransmit, RFC 5681), else a time-out, after which the window is one segment and what the path lost is
+//! sent again and again, each time after twice the wait (RFC 6298). So many losses stop a connection all but
+//! completely, as the formula of Padhye, Firoiu, Towsley and Kurose (1998) has it.
+//!
+//! Left out: which packet of a parcel it was (what was lost of it is sent again together), tail loss probes, the
+//! receiver's window (who does not read does not acknowledge), delayed and lost acknowledgements, the cubic curve.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
 use model::Time;
 
 use crate::link::SEGMENT;
+use crate::original::Chunk;
 
 #[derive(Debug)]
 pub(crate) struct Pipe {
     /// Written by the program, not yet on the link.
-    queue: VecDeque<Bytes>,
+    queue: VecDeque<Chunk>,
     /// Bytes since the connection began: written by the program, ...
     written: u64,
     /// ... taken into the buffer, ...
@@ -40,7 +44,7 @@ pub(crate) struct Pipe {
     threshold: u64,
     /// Bytes acknowledged since the window last grew by a segment.
     credit: u64,
-    /// The window shrinks no more before.
+    /// The window shrinks no more for what is heard of before.
     spared_until: Time,
     /// When the last packet arrives, so far: none overtakes another.
     pub(crate) last_arrival: Time,
@@ -49,28 +53,48 @@ pub(crate) struct Pipe {
     pub(crate) waits: bool,
     /// Somebody will look when the next acknowledgement is there.
     watched: bool,
-    /// How often what is at the head of the queue was sent in vain.
+    /// How often what is to get through next was sent in vain.
     pub(crate) in_vain: u32,
+    /// What a time-out is waited for with: nothing leaves before it is through.
+    pub(crate) hole: Option<Hole>,
+}
+
+/// A parcel of which packets are missing at the other end.
+#[derive(Debug)]
+pub(crate) struct Hole {
+    pub(crate) parcel: Parcel,
+    pub(crate) missing: u64,
+    /// How long the sender waits for it the first time.
+    pub(crate) timeout: Duration,
 }
 
 /// What one turn on the link carries.
 #[derive(Debug)]
 pub(crate) struct Parcel {
-    pub(crate) bytes: Vec<Bytes>,
+    pub(crate) chunks: Vec<Chunk>,
     pub(crate) length: u64,
     /// The sender says no more after this.
     pub(crate) is_last: bool,
     pub(crate) sent_at: Time,
-    /// It met a full queue, or a packet of it was lost and sent again.
+    /// It met a full queue.
     pub(crate) marked: bool,
+    /// A packet of it was lost, and sent again as soon as it was missed.
+    pub(crate) lost: bool,
 }
 
 #[derive(Debug)]
 struct Ack {
     at: Time,
-    sent_at: Time,
     bytes: u64,
-    marked: bool,
+    tells: Tells,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tells {
+    Nothing,
+    /// Trouble that the window has shrunk for already.
+    OldTrouble,
+    Trouble,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,14 +135,15 @@ impl Pipe {
             waits: false,
             watched: false,
             in_vain: 0,
+            hole: None,
         }
     }
 
     /// The program writes. What comes after the end is lost.
-    pub(crate) fn write(&mut self, bytes: Bytes) {
-        if self.end == End::Open && !bytes.is_empty() {
-            self.written += bytes.len() as u64;
-            self.queue.push_back(bytes);
+    pub(crate) fn write(&mut self, chunk: Chunk) {
+        if self.end == End::Open && chunk.len() > 0 {
+            self.written += chunk.len();
+            self.queue.push_back(chunk);
         }
     }
 
@@ -134,10 +159,10 @@ impl Pipe {
         let mut beyond = self.written - self.taken;
         while beyond > 0 {
             let Some(mut last) = self.queue.pop_back() else { break };
-            let cut = beyond.min(last.len() as u64);
+            let cut = beyond.min(last.len());
             beyond -= cut;
-            last.truncate(last.len() - cut as usize);
-            if !last.is_empty() {
+            last.truncate(last.len() - cut);
+            if last.len() > 0 {
                 self.queue.push_back(last);
             }
         }
@@ -159,6 +184,11 @@ impl Pipe {
         self.sendable() > 0 || self.only_the_end_is_left()
     }
 
+    /// Bytes sent over the link since the connection began.
+    pub(crate) fn sent(&self) -> u64 {
+        self.left
+    }
+
     /// Bytes that wait for the link.
     pub(crate) fn waiting(&self) -> u64 {
         self.taken - self.left
@@ -168,16 +198,16 @@ impl Pipe {
     pub(crate) fn cut(&mut self, now: Time, quantum: u64) -> Parcel {
         self.hear(now);
         let length = self.sendable().min(quantum);
-        let mut bytes = Vec::new();
-        let mut wanted = length as usize;
+        let mut chunks = Vec::new();
+        let mut wanted = length;
         while wanted > 0 {
             let Some(first) = self.queue.front_mut() else { break };
             if first.len() > wanted {
-                bytes.push(first.split_to(wanted));
+                chunks.push(first.split_to(wanted));
                 break;
             }
             wanted -= first.len();
-            bytes.extend(self.queue.pop_front());
+            chunks.extend(self.queue.pop_front());
         }
         self.left += length;
         if self.left - self.acked + SEGMENT > self.window {
@@ -187,34 +217,66 @@ impl Pipe {
         if is_last {
             self.end = End::Said;
         }
-        Parcel { bytes, length, is_last, sent_at: now, marked: false }
+        Parcel { chunks, length, is_last, sent_at: now, marked: false, lost: false }
     }
 
     /// The network did not let it through: it is still to be sent.
     pub(crate) fn put_back(&mut self, parcel: Parcel) {
         self.left -= parcel.length;
-        for bytes in parcel.bytes.into_iter().rev() {
-            self.queue.push_front(bytes);
+        for chunk in parcel.chunks.into_iter().rev() {
+            self.queue.push_front(chunk);
         }
         if parcel.is_last {
             self.end = End::Wanted;
         }
     }
 
-    /// A parcel arrived; the sender hears of it at `at`.
-    pub(crate) fn arrived(&mut self, at: Time, parcel: &Parcel) {
-        let Parcel { sent_at, length, marked, .. } = *parcel;
-        self.acks.push_back(Ack { at, sent_at, bytes: length, marked });
+    /// True when enough is under way for a lost packet to be missed at once: three that arrive after it
+    /// tell of it.
+    pub(crate) fn misses_soon(&self) -> bool {
+        self.left - self.acked > 3 * SEGMENT
+    }
+
+    /// Nobody told of a loss until its time was over: the window is one segment (RFC 5681).
+    pub(crate) fn timed_out(&mut self) {
+        self.threshold = ((self.left - self.acked) / 2).max(WINDOW_MIN);
+        self.window = SEGMENT;
+        self.credit = 0;
+    }
+
+    /// A parcel arrived; the sender hears of it at `at`. True when it is news that there is trouble on the way.
+    pub(crate) fn arrived(&mut self, at: Time, parcel: &Parcel) -> bool {
+        let tells = match parcel.marked || parcel.lost {
+            true if at >= self.spared_until => Tells::Trouble,
+            true => Tells::OldTrouble,
+            false => Tells::Nothing,
+        };
+        if tells == Tells::Trouble {
+            self.spared_until = at.after(at.since(parcel.sent_at));
+        }
+        self.acks.push_back(Ack { at, bytes: parcel.length, tells });
+        tells == Tells::Trouble
     }
 
     /// When an acknowledgement lets more through, if one is waited for. Given once for each.
     pub(crate) fn watch(&mut self) -> Option<Time> {
-        let waits_for_window = self.taken > self.left && self.sendable() == 0;
-        let waits_for_buffer = self.written > self.taken;
-        if self.watched || !(waits_for_window || waits_for_buffer) {
+        if self.watched {
             return None;
         }
-        let at = self.acks.front()?.at;
+        let at = if self.taken > self.left && self.sendable() == 0 {
+            self.acks.front()?.at
+        } else if self.written > self.taken {
+            // A kernel wakes who waits for its buffer when a third of it is free, not for each packet.
+            let mut room = (self.acked + self.buffer()).saturating_sub(self.taken);
+            let enough = self.buffer() / 3;
+            let frees_enough = |ack: &&Ack| {
+                room += ack.bytes;
+                room >= enough
+            };
+            self.acks.iter().find(frees_enough)?.at
+        } else {
+            return None;
+        };
         self.watched = true;
         Some(at)
     }
@@ -243,23 +305,19 @@ impl Pipe {
             let Some(ack) = self.acks.pop_front() else { return };
             let filled_the_window = self.acked < self.filled;
             self.acked += ack.bytes;
-            if ack.marked {
-                self.shrink(ack.at, ack.at.since(ack.sent_at));
-            } else if filled_the_window {
+            match ack.tells {
+                Tells::Trouble => self.shrink(),
                 // RFC 7661: a window that is not used proves nothing, and does not grow.
-                self.grow(ack.bytes);
+                Tells::Nothing if filled_the_window => self.grow(ack.bytes),
+                Tells::Nothing | Tells::OldTrouble => {}
             }
         }
     }
 
-    fn shrink(&mut self, at: Time, round_trip: Duration) {
-        if at < self.spared_until {
-            return;
-        }
+    fn shrink(&mut self) {
         self.window = (self.window * 7 / 10).max(WINDOW_MIN);
         self.threshold = self.window;
         self.credit = 0;
-        self.spared_until = at.after(round_trip);
     }
 
     fn grow(&mut self, bytes: u64) {
@@ -278,20 +336,22 @@ impl Pipe {
 
 #[cfg(test)]
 mod tests {
+    use bytes::{Bytes, BytesMut};
+
     use super::*;
 
     #[test]
     fn bytes_come_out_as_they_went_in() {
         let mut pipe = Pipe::new();
-        pipe.write(Bytes::from_static(b"hello, "));
-        pipe.write(Bytes::from_static(b"world"));
+        write(&mut pipe, b"hello, ");
+        write(&mut pipe, b"world");
         pipe.end();
         assert_eq!(pipe.take(Time::ZERO), 12);
         let mut heard = Vec::new();
         let mut ends = Vec::new();
         while pipe.has_something() {
             let parcel = pipe.cut(Time::ZERO, 5);
-            heard.extend(parcel.bytes.concat());
+            heard.extend(bytes(&parcel));
             ends.push(parcel.is_last);
         }
         assert_eq!(heard, b"hello, world");
@@ -301,24 +361,28 @@ mod tests {
     #[test]
     fn what_did_not_get_through_is_sent_again_in_its_place() {
         let mut pipe = written(12);
-        let first = pipe.cut(Time::ZERO, 4).bytes.concat();
+        let first = bytes(&pipe.cut(Time::ZERO, 4));
         let parcel = pipe.cut(Time::ZERO, 4);
-        let second = parcel.bytes.concat();
+        let second = bytes(&parcel);
         pipe.put_back(parcel);
-        assert_eq!(pipe.cut(Time::ZERO, 4).bytes.concat(), second);
+        assert_eq!(bytes(&pipe.cut(Time::ZERO, 4)), second);
         assert_ne!(first, second);
     }
 
     #[test]
     fn the_program_is_told_only_of_what_the_buffer_has_room_for() {
         let mut pipe = Pipe::new();
-        pipe.write(vec![0; 200_000].into());
+        write(&mut pipe, &[0; 200_000]);
         assert_eq!(pipe.take(Time::ZERO), BUFFER_MIN as usize);
         assert_eq!(pipe.take(Time::ZERO), 0);
+        pipe.window = 32_000;
         let parcel = pipe.cut(Time::ZERO, 10_000);
         pipe.arrived(Time::from_secs(1), &parcel);
-        assert_eq!(pipe.watch(), Some(Time::from_secs(1)));
-        assert_eq!(pipe.take(Time::from_secs(1)), 10_000);
+        assert_eq!(pipe.watch(), None, "it is not woken for less than a third of the buffer");
+        let parcel = pipe.cut(Time::ZERO, 15_000);
+        pipe.arrived(Time::from_secs(2), &parcel);
+        assert_eq!((pipe.watch(), pipe.watch()), (Some(Time::from_secs(2)), None));
+        assert_eq!(pipe.take(Time::from_secs(2)), 25_000);
     }
 
     #[test]
@@ -350,7 +414,7 @@ mod tests {
     fn who_is_killed_loses_what_the_buffer_had_not_taken() {
         let mut pipe = Pipe::new();
         for _ in 0..3 {
-            pipe.write(vec![1; 30_000].into());
+            write(&mut pipe, &[1; 30_000]);
         }
         pipe.take(Time::ZERO);
         pipe.end_now();
@@ -382,9 +446,19 @@ mod tests {
         sent
     }
 
+    fn write(pipe: &mut Pipe, bytes: &[u8]) {
+        pipe.write(Chunk::Bytes(Bytes::copy_from_slice(bytes)));
+    }
+
+    fn bytes(parcel: &Parcel) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        parcel.chunks.iter().for_each(|chunk| chunk.append_to(&mut bytes));
+        bytes
+    }
+
     fn written(bytes: usize) -> Pipe {
         let mut pipe = Pipe::new();
-        pipe.write((0..bytes).map(|i| i as u8).collect::<Vec<_>>().into());
+        write(&mut pipe, &(0..bytes).map(|i| i as u8).collect::<Vec<_>>());
         pipe.take(Time::ZERO);
         pipe
     }

@@ -10,18 +10,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use events::{Event, Names, Record, Remote, Transport};
+use events::{Event, Names, Record, Remote};
 use metainfo::Metainfo;
-use model::{InfoHash, PeerId, Rate, Rng, Time};
+use model::{ByteCount, InfoHash, PeerId, Rate, Rng, Time};
 use node::{Encryption, Glass, JoinOptions, Methods, NodeConfig, Persona, Picking, Policy, TorrentSource};
 use scenario::{
-    Action, Conductor, Facts, Judge, Knows, Limit, LineChange, Member, Nat, NatKind, Net, Plan, Selector, Step, Verdict,
+    Action, Conductor, DiskFault, Facts, InspectionAction, Judge, Knows, Limit, LineChange, Member, Nat, NatBehaviour,
+    NatKind, Net, Plan, Selector, Step, Verdict,
 };
 use tracker::{Allowed, TrackerConfig};
 
-use crate::disk::{Disk, Original, OriginalError};
-use crate::gear::Preset;
+use crate::disk::{Disk, DiskFaults, DiskSpeed};
+use crate::firewall::FirewallRules;
+use crate::gear::{Border, Preset};
 use crate::host::Access;
+use crate::middlebox::{self, Inspector};
+use crate::nat::{Behaviour, Dependence, PortChoice};
+use crate::original::{Original, OriginalError};
 use crate::packet::{Incident, Protocol};
 use crate::topology::{HostId, Line, NetId};
 use crate::world::{Exposure, PEER_PORT, TRACKER_PORT, World};
@@ -39,7 +44,7 @@ pub struct Play {
     conductor: Conductor,
     judge: Judge,
     names: Names,
-    /// Whose address is whose: quicker than [`Names`], which knows those seen through a NAT.
+    /// Whose address is whose, where no NAT is between.
     owners: BTreeMap<IpAddr, String>,
     out: VecDeque<Record>,
     lines: u64,
@@ -101,8 +106,19 @@ impl Play {
     ///
     /// # Errors
     /// The content is not what `metainfo` describes.
-    pub fn new(plan: &Plan, mut metainfo: Metainfo, content: Bytes) -> Result<Self, OriginalError> {
-        let original = Arc::new(Original::new(Arc::new(metainfo.info.clone()), content)?);
+    pub fn new(plan: &Plan, metainfo: Metainfo, content: Bytes) -> Result<Self, OriginalError> {
+        let original = Original::new(Arc::new(metainfo.info.clone()), content)?;
+        Ok(Self::with(plan, metainfo, original))
+    }
+
+    /// As [`Self::new`], without the content: it is elided ([`Original::elided`]), for swarms larger than the machine's
+    /// memory. Makes the same events; under glass other bytes are seen. [`crate::content::torrent`] makes the torrent.
+    pub fn elided(plan: &Plan, metainfo: Metainfo) -> Self {
+        let original = Original::elided(Arc::new(metainfo.info.clone()));
+        Self::with(plan, metainfo, original)
+    }
+
+    fn with(plan: &Plan, mut metainfo: Metainfo, original: Original) -> Self {
         let mut world = World::new(plan.seed);
         let nets = build_nets(&mut world, &plan.nets);
         let place = |at: &str| (nets[at], access(&plan.nets[at]));
@@ -110,9 +126,14 @@ impl Play {
         let tracker = world.add_host(TRACKER_NAME, net, link, TRACKER_PORT);
         metainfo.announce = vec![vec![format!("udp://{}/announce", world.addr(tracker))]];
         let mut seats = BTreeMap::new();
+        let mut translated: BTreeMap<&str, u16> = BTreeMap::new();
         for member in &plan.cast {
             let (net, link) = place(&member.at);
-            let host = world.add_host(&member.name, net, link, PEER_PORT);
+            // Those who share an outside address listen at ports of their own, or none but one could be reached by it.
+            let neighbours = translated.entry(&member.at).or_default();
+            let port = PEER_PORT + *neighbours;
+            *neighbours += u16::from(is_translated(&plan.nets, &member.at));
+            let host = world.add_host(&member.name, net, link, port);
             let net = &plan.nets[&member.at];
             seats.insert(member.name.clone(), Seat::new(member, host, (net.up, net.down)));
         }
@@ -123,7 +144,7 @@ impl Play {
             plan: plan.clone(),
             world,
             torrent: Arc::new(metainfo),
-            original,
+            original: Arc::new(original),
             nets,
             tracker,
             seats,
@@ -140,7 +161,7 @@ impl Play {
         };
         play.insert_disks();
         play.start_tracker();
-        Ok(play)
+        play
     }
 
     /// Records the beginnings of connections and their keys too, for [`Self::take_exposure`].
@@ -217,6 +238,7 @@ impl Play {
             }
             Act::TrackerLeaves => {
                 self.world.leave(self.tracker);
+                self.world.conclude();
                 self.take_in();
                 self.act = Act::Over;
             }
@@ -285,13 +307,7 @@ impl Play {
     }
 
     fn emit(&mut self, mut record: Record) {
-        for remote in record.event.remotes_mut() {
-            if let Remote::Addr(addr) = remote
-                && let Some(owner) = self.owners.get(&addr.ip())
-            {
-                *remote = Remote::Name(owner.clone());
-            }
-        }
+        self.name_addresses(&mut record);
         self.names.apply(&mut record);
         self.lines += 1;
         if self.act == Act::Playing {
@@ -304,6 +320,28 @@ impl Play {
             }
         }
         self.out.push_back(record);
+    }
+
+    /// Puts names in the place of addresses. One that a NAT gave out is looked up in the NAT, and remembered for
+    /// whoever met it there: the NAT forgets.
+    fn name_addresses(&mut self, record: &mut Record) {
+        let Record { peer, event, .. } = record;
+        for remote in event.remotes_mut() {
+            let Remote::Addr(addr) = *remote else { continue };
+            if let Some(owner) = self.owners.get(&addr.ip()) {
+                *remote = Remote::Name(owner.clone());
+                continue;
+            }
+            let (net, protocol) = match self.seats.get(peer.as_str()) {
+                Some(seat) => (self.nets[&seat.member.at], Protocol::Tcp),
+                None if peer == TRACKER_NAME => (self.nets[&self.plan.tracker.at], Protocol::Udp),
+                None => continue,
+            };
+            if let Some(name) = self.world.whose(net, protocol, addr).map(str::to_owned) {
+                self.names.met(peer, addr, &name);
+                *remote = Remote::Name(name);
+            }
+        }
     }
 
     /// An event of the lab itself.
@@ -331,9 +369,9 @@ impl Play {
             Action::SetLine { net, change } => self.set_line(net, *change),
             Action::SetLink { who, up, down } => self.each(who, |play, name| play.set_link(name, *up, *down)),
             Action::ForwardPort(who) => self.each(who, Self::forward_port),
-            Action::SetDisk { .. } | Action::SkewClock { .. } | Action::SignIn(_) => {
-                self.say(Event::Note { text: format!("{} is not played yet", step.action) });
-            }
+            Action::SetDisk { who, fault } => self.each(who, |play, name| play.set_disk(name, *fault)),
+            Action::SkewClock { who, by } => self.each(who, |play, name| play.skew_clock(name, *by)),
+            Action::SignIn(who) => self.each(who, Self::sign_in),
             Action::StopTracker => self.world.leave(self.tracker),
             Action::StartTracker => self.start_tracker(),
             Action::Note(text) => self.say(Event::Note { text: text.clone() }),
@@ -407,13 +445,33 @@ impl Play {
         self.world.set_line(self.nets[net], line(plan));
     }
 
+    fn set_disk(&mut self, name: &str, fault: DiskFault) {
+        let info_hash = self.info_hash();
+        let Some(disk) = self.seats.get(name).and_then(|seat| self.world.disk(seat.host, info_hash)) else { return };
+        let (speed, faults) = disk_of(fault);
+        disk.set_speed(speed);
+        disk.set_faults(faults);
+    }
+
+    fn skew_clock(&mut self, name: &str, by: Duration) {
+        if let Some(seat) = self.seats.get(name) {
+            self.world.skew_clock(seat.host, by);
+        }
+    }
+
+    fn sign_in(&mut self, name: &str) {
+        if let Some(seat) = self.seats.get(name) {
+            self.world.sign_in(seat.host);
+        }
+    }
+
     fn forward_port(&mut self, name: &str) {
         let Some(seat) = self.seats.get(name) else { return };
         let (host, net) = (seat.host, seat.member.at.clone());
         let inside = self.world.addr(host);
-        for (protocol, transport) in [(Protocol::Tcp, Transport::Tcp), (Protocol::Udp, Transport::Udp)] {
-            let outside = self.world.forward_port(host, protocol, PEER_PORT);
-            let event = Event::PortForwarded { protocol: transport, inside: inside.into(), outside };
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let outside = self.world.forward_port(host, protocol, inside.port());
+            let event = Event::PortForwarded { protocol: protocol.into(), inside: inside.into(), outside };
             self.emit(Record { time: self.world.now(), peer: net.clone(), event });
         }
     }
@@ -516,25 +574,91 @@ fn build_nets(world: &mut World, plans: &BTreeMap<String, Net>) -> BTreeMap<Stri
         for (name, plan) in plans {
             let around = plan.inside.as_ref().map_or(Some(World::INTERNET), |around| nets.get(around).copied());
             if let Some(around) = around.filter(|_| !nets.contains_key(name)) {
-                nets.insert(name.clone(), world.add_net(name, around, border(plan), line(plan)));
+                let net = world.add_net(name, around, border(plan), line(plan));
+                if plan.portal {
+                    world.put_portal(net);
+                }
+                if let Some(inspector) = inspector(plan) {
+                    world.put_inspector(net, inspector);
+                }
+                nets.insert(name.clone(), net);
             }
         }
     }
     nets
 }
 
-fn border(net: &Net) -> Preset {
-    match net.nat {
-        Nat::Kind(NatKind::FullCone) => Preset::FullCone,
-        Nat::Kind(NatKind::AddressRestricted) => Preset::AddressRestricted,
-        Nat::Kind(NatKind::PortRestricted) => Preset::PortRestricted,
-        Nat::Kind(NatKind::Symmetric) => Preset::Symmetric,
-        Nat::Kind(NatKind::Home) => Preset::Home,
-        Nat::Kind(NatKind::Corporate) => Preset::Corporate,
-        Nat::Kind(NatKind::Cgnat) => Preset::Cgnat,
-        Nat::Kind(NatKind::Hotel) => Preset::Hotel,
-        Nat::Kind(NatKind::Mobile) => Preset::Mobile,
-        Nat::Kind(NatKind::None) | Nat::Made(_) => Preset::Open,
+/// True where IPv4 addresses of a network mean nothing outside: it or a network around it has a NAT.
+fn is_translated(plans: &BTreeMap<String, Net>, name: &str) -> bool {
+    let around = |name: &String| plans.get(name)?.inside.clone();
+    let mut nets = std::iter::successors(Some(name.to_owned()), around);
+    nets.any(|net| plans.get(&net).is_some_and(|plan| plan.nat != Nat::NONE))
+}
+
+fn border(net: &Net) -> Border {
+    let nat = match net.nat {
+        Nat::Kind(kind) => preset(kind).behaviour(),
+        Nat::Made(made) => Some(behaviour(made)),
+    };
+    let firewall = net.firewall.as_ref().map(|firewall| FirewallRules {
+        open_ports: firewall.ports.clone(),
+        udp_blocked: firewall.udp_blocked,
+        refuses: firewall.refuses,
+    });
+    Border { nat, firewall }
+}
+
+fn preset(kind: NatKind) -> Preset {
+    match kind {
+        NatKind::None => Preset::Open,
+        NatKind::FullCone => Preset::FullCone,
+        NatKind::AddressRestricted => Preset::AddressRestricted,
+        NatKind::PortRestricted => Preset::PortRestricted,
+        NatKind::Symmetric => Preset::Symmetric,
+        NatKind::Home => Preset::Home,
+        NatKind::Corporate => Preset::Corporate,
+        NatKind::Cgnat => Preset::Cgnat,
+        NatKind::Hotel => Preset::Hotel,
+        NatKind::Mobile => Preset::Mobile,
+    }
+}
+
+fn behaviour(made: NatBehaviour) -> Behaviour {
+    let NatBehaviour { mapping, filtering, ports, udp_timeout, tcp_timeout, hairpin } = made;
+    let dependence = |axis| match axis {
+        scenario::Dependence::EndpointIndependent => Dependence::Independent,
+        scenario::Dependence::AddressDependent => Dependence::Address,
+        scenario::Dependence::AddressAndPortDependent => Dependence::AddressAndPort,
+    };
+    let ports = match ports {
+        scenario::PortChoice::Preserve => PortChoice::Preserve,
+        scenario::PortChoice::Sequential => PortChoice::Sequential,
+        scenario::PortChoice::Random => PortChoice::Random,
+    };
+    let (mapping, filtering) = (dependence(mapping), dependence(filtering));
+    Behaviour { mapping, filtering, ports, udp_timeout, tcp_timeout, hairpin }
+}
+
+fn inspector(net: &Net) -> Option<Inspector> {
+    let inspection = net.isp.as_ref()?;
+    let action = match inspection.action {
+        InspectionAction::Drop => middlebox::Action::Drop,
+        InspectionAction::Reset => middlebox::Action::Reset,
+        InspectionAction::Throttle(rate) => middlebox::Action::Throttle(rate),
+    };
+    Some(Inspector { classes: inspection.matches.clone(), action })
+}
+
+/// How a disk with this fault behaves.
+fn disk_of(fault: DiskFault) -> (DiskSpeed, DiskFaults) {
+    let (speed, faults) = (DiskSpeed::default(), DiskFaults::default());
+    match fault {
+        DiskFault::None => (speed, faults),
+        DiskFault::Full => (speed, DiskFaults { room: Some(ByteCount::ZERO), ..faults }),
+        // What was just written is hashed from memory.
+        DiskFault::Slow => (DiskSpeed { rate: Rate(1_000_000), ..speed }, faults),
+        DiskFault::Corrupting => (speed, DiskFaults { corrupt_ppm: 10_000, ..faults }),
+        DiskFault::Forgetful => (speed, DiskFaults { lost_in_crash: Duration::from_secs(1), ..faults }),
     }
 }
 

@@ -6,13 +6,14 @@
 //! A path pays for each border it crosses, its own and the other side's: half of `rtt` on each way. The gear
 //! is at the inner end of the line, so what it turns around or refuses does not travel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use model::{Rng, Time};
 
-use crate::gear::{Gear, Preset};
+use crate::gear::{Border, Gear};
+use crate::middlebox::Inspector;
 use crate::packet::{Incident, Packet, Protocol, Rule, What};
 
 /// A network.
@@ -49,6 +50,10 @@ struct Net {
     /// Where lots for this line are drawn.
     rng: Rng,
     is_cut: bool,
+    /// A captive portal: who, by the addresses that are seen here, may pass.
+    portal: Option<BTreeSet<IpAddr>>,
+    /// Who looks into connections that cross the border.
+    inspector: Option<Inspector>,
     /// Who answers to an address here.
     addresses: BTreeMap<IpAddr, Owner>,
     hosts: u32,
@@ -56,7 +61,7 @@ struct Net {
     borders: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Host(HostId),
     Net(NetId),
@@ -69,8 +74,8 @@ pub(crate) struct Journey {
     /// As it arrives.
     pub(crate) packet: Packet,
     pub(crate) delay: Duration,
-    /// One of the packets was lost.
-    pub(crate) lost: bool,
+    /// So many of the packets were lost.
+    pub(crate) lost: u64,
 }
 
 /// A packet that gets nowhere.
@@ -95,7 +100,7 @@ impl Topology {
     pub(crate) const INTERNET: NetId = NetId(0);
 
     /// Adds a network that lies in `parent`.
-    pub(crate) fn add(&mut self, name: &str, parent: NetId, border: Preset, line: Line, seed: u64) -> NetId {
+    pub(crate) fn add(&mut self, name: &str, parent: NetId, border: impl Into<Border>, line: Line, seed: u64) -> NetId {
         assert!(line.jitter <= line.rtt, "a delay can't vary by more than there is of it");
         let mut depth = 1;
         let mut above = parent;
@@ -105,7 +110,7 @@ impl Topology {
         assert!(depth < DEPTH_MAX, "{DEPTH_MAX} networks lie in each other at most");
         let id = NetId(self.nets.len());
         let outside = self.nets[parent.0].outside_address(parent);
-        let gear = border.gear(outside, Rng::stream(seed, &format!("nat {name}")));
+        let gear = border.into().gear(outside, Rng::stream(seed, &format!("nat {name}")));
         if gear.outside().is_some() {
             self.nets[parent.0].borders += 1;
             self.claim(parent, outside.into(), Owner::Net(id));
@@ -143,6 +148,108 @@ impl Topology {
         self.nets[net.0].line = line;
     }
 
+    /// Puts a captive portal at a network's border: nobody has signed in.
+    pub(crate) fn put_portal(&mut self, net: NetId) {
+        self.nets[net.0].portal = Some(BTreeSet::new());
+    }
+
+    /// Signs an address of `net` in at every captive portal on its way to the internet. Behind a NAT that is all who
+    /// share its outside address.
+    pub(crate) fn sign_in(&mut self, net: NetId, address: IpAddr) {
+        let (mut here, mut address) = (Some(net), address);
+        while let Some(id) = here {
+            let net = &mut self.nets[id.0];
+            if let Some(signed_in) = &mut net.portal {
+                signed_in.insert(address);
+            }
+            if let Some(outside) = net.gear.outside().filter(|_| address.is_ipv4()) {
+                address = outside.into();
+            }
+            here = net.parent;
+        }
+    }
+
+    /// Puts a box at a network's border that looks into connections.
+    pub(crate) fn put_inspector(&mut self, net: NetId, inspector: Inspector) {
+        self.nets[net.0].inspector = Some(inspector);
+    }
+
+    pub(crate) fn inspector(&self, net: NetId) -> Option<&Inspector> {
+        self.nets[net.0].inspector.as_ref()
+    }
+
+    /// The network of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<NetId> {
+        self.nets.iter().position(|net| net.name == name).map(NetId)
+    }
+
+    pub(crate) fn name(&self, net: NetId) -> &str {
+        &self.nets[net.0].name
+    }
+
+    /// Networks with a box at their border that is passed between hosts of two networks, in the order of the way.
+    pub(crate) fn inspectors_between(&self, from: NetId, to: NetId) -> Vec<NetId> {
+        let [up, mut down] = [from, to].map(|net| self.around(net).collect::<Vec<_>>());
+        down.reverse();
+        let leaves = up.iter().filter(|net| !down.contains(net));
+        let enters = down.iter().filter(|net| !up.contains(net));
+        leaves.chain(enters).copied().filter(|net| self.inspector(*net).is_some()).collect()
+    }
+
+    /// A network and those around it, inside out.
+    fn around(&self, net: NetId) -> impl Iterator<Item = NetId> {
+        std::iter::successors(Some(net), |net| self.nets[net.0].parent)
+    }
+
+    /// Who is behind an address as it is known in `net`: the host that has it, or that a NAT on the way gave it to.
+    /// Where the NAT gave it to nobody, the only host behind the NAT for which `listens_at` its port, or the only
+    /// one there is.
+    pub(crate) fn whose(
+        &self,
+        net: NetId,
+        protocol: Protocol,
+        addr: SocketAddr,
+        listens_at: impl Fn(HostId, u16) -> bool,
+    ) -> Option<HostId> {
+        let mut owner = *self.around(net).find_map(|net| self.nets[net.0].addresses.get(&addr.ip()))?;
+        let mut addr = addr;
+        loop {
+            let id = match owner {
+                Owner::Host(host) => return Some(host),
+                Owner::Net(net) => net,
+            };
+            let net = &self.nets[id.0];
+            if let Some(nat) = net.gear.nat.as_ref().filter(|nat| IpAddr::from(nat.outside()) == addr.ip()) {
+                let Some(inside) = nat.inside(protocol, addr.port()) else {
+                    let hosts = self.hosts_in(id);
+                    let listening: Vec<HostId> =
+                        hosts.iter().copied().filter(|host| listens_at(*host, addr.port())).collect();
+                    let [one] = if listening.is_empty() { hosts } else { listening }[..] else { return None };
+                    return Some(one);
+                };
+                addr = inside;
+            }
+            owner = *net.addresses.get(&addr.ip())?;
+        }
+    }
+
+    /// The hosts with an IPv4 address in a network and in those within.
+    fn hosts_in(&self, net: NetId) -> Vec<HostId> {
+        let mut within: BTreeSet<NetId> = BTreeSet::new();
+        let mut hosts = Vec::new();
+        for owner in self.nets[net.0].addresses.iter().filter(|(ip, _)| ip.is_ipv4()).map(|(_, owner)| *owner) {
+            match owner {
+                Owner::Host(host) => hosts.push(host),
+                Owner::Net(net) => {
+                    if within.insert(net) {
+                        hosts.extend(self.hosts_in(net));
+                    }
+                }
+            }
+        }
+        hosts
+    }
+
     /// The NAT of a network forgets what it gave out.
     pub(crate) fn rebind(&mut self, net: NetId) {
         if let Some(nat) = &mut self.nets[net.0].gear.nat {
@@ -170,7 +277,7 @@ impl Topology {
         count: u64,
         incidents: &mut Vec<Incident>,
     ) -> Result<Journey, Stopped> {
-        let mut way = Way { now, packet, count, delay: LAN_DELAY, lost: false, incidents };
+        let mut way = Way { now, packet, count, delay: LAN_DELAY, lost: 0, incidents };
         let mut here = net;
         let found = loop {
             if let Some(&owner) = self.nets[here.0].addresses.get(&way.packet.to.ip()) {
@@ -178,7 +285,7 @@ impl Topology {
             }
             match self.go_out(here, &mut way) {
                 Ok(Next::Beyond(parent)) => here = parent,
-                Ok(Next::Inside(host)) => break Ok(Owner::Host(host)),
+                Ok(Next::Inside(owner)) => break Ok(owner),
                 Err(stopped) => break Err(stopped),
             }
         };
@@ -197,6 +304,9 @@ impl Topology {
     fn go_out(&mut self, here: NetId, way: &mut Way<'_>) -> Result<Next, Stopped> {
         let net = &mut self.nets[here.0];
         let Some(parent) = net.parent else { return Err(way.stop(net, Rule::NoRoute)) };
+        if net.portal.as_ref().is_some_and(|signed_in| !signed_in.contains(&way.packet.from.ip())) {
+            return Err(way.stop_on_the_way_out(net, Rule::CaptivePortal));
+        }
         if net.gear.outside().is_some_and(|outside| way.packet.to.ip() == IpAddr::from(outside)) {
             return self.turn_around(here, way);
         }
@@ -205,7 +315,7 @@ impl Topology {
                 way.note_mapping(net, mapped);
                 way.packet = packet;
             }
-            Err(rule) => return Err(way.stop(net, rule)),
+            Err(rule) => return Err(way.stop_on_the_way_out(net, rule)),
         }
         if net.is_cut {
             return Err(way.stop(net, Rule::Cut));
@@ -224,8 +334,8 @@ impl Topology {
             Err(rule) => return Err(way.stop(net, rule)),
         }
         match net.addresses.get(&way.packet.to.ip()) {
-            Some(Owner::Host(host)) => Ok(Next::Inside(*host)),
-            _ => Err(way.stop(net, Rule::NoRoute)),
+            Some(owner) => Ok(Next::Inside(*owner)),
+            None => Err(way.stop(net, Rule::NoRoute)),
         }
     }
 
@@ -240,6 +350,9 @@ impl Topology {
             Ok(packet) => way.packet = packet,
             Err(rule) => return Err(way.stop(net, rule)),
         }
+        if net.portal.as_ref().is_some_and(|signed_in| !signed_in.contains(&way.packet.to.ip())) {
+            return Err(way.stop(net, Rule::CaptivePortal));
+        }
         let owner = net.addresses.get(&way.packet.to.ip()).copied();
         owner.ok_or_else(|| way.stop(net, Rule::NoRoute))
     }
@@ -248,7 +361,7 @@ impl Topology {
 enum Next {
     Beyond(NetId),
     /// Turned around at the border.
-    Inside(HostId),
+    Inside(Owner),
 }
 
 /// A packet under way.
@@ -257,7 +370,7 @@ struct Way<'a> {
     packet: Packet,
     count: u64,
     delay: Duration,
-    lost: bool,
+    lost: u64,
     incidents: &'a mut Vec<Incident>,
 }
 
@@ -270,8 +383,12 @@ impl Way<'_> {
             self.delay += Duration::from_micros(net.rng.below(jitter.saturating_add(1)));
         }
         if loss_ppm > 0 {
-            let of_all = u64::from(loss_ppm).saturating_mul(self.count).min(999_999);
-            self.lost |= net.rng.chance(of_all, 1_000_000);
+            let left = self.count - self.lost;
+            let lost = (0..left).filter(|_| net.rng.chance(loss_ppm.into(), 1_000_000)).count() as u64;
+            if lost > 0 {
+                self.lost += lost;
+                self.note_some(net, lost, What::Dropped { rule: Rule::Lost });
+            }
         }
     }
 
@@ -282,13 +399,26 @@ impl Way<'_> {
     }
 
     fn stop(&mut self, net: &Net, rule: Rule) -> Stopped {
-        let refused = matches!(rule, Rule::PortBlocked | Rule::UdpBlocked) && net.gear.refuses();
-        self.note(net, if refused { What::Refused { rule } } else { What::Dropped { rule } });
-        Stopped { refused }
+        self.note(net, What::Dropped { rule });
+        Stopped { refused: false }
+    }
+
+    /// A connection may be told: a firewall that refuses answers with a reset, and so does a portal.
+    fn stop_on_the_way_out(&mut self, net: &Net, rule: Rule) -> Stopped {
+        let tells = rule == Rule::CaptivePortal || (rule == Rule::PortBlocked && net.gear.refuses());
+        if !tells || self.packet.protocol != Protocol::Tcp {
+            return self.stop(net, rule);
+        }
+        self.note(net, What::Refused { rule });
+        Stopped { refused: true }
     }
 
     fn note(&mut self, net: &Net, what: What) {
-        self.incidents.push(Incident { time: self.now, place: net.name.clone(), packet: self.packet, what });
+        self.note_some(net, self.count, what);
+    }
+
+    fn note_some(&mut self, net: &Net, count: u64, what: What) {
+        self.incidents.push(Incident { time: self.now, place: net.name.clone(), packet: self.packet, count, what });
     }
 }
 
@@ -301,6 +431,8 @@ impl Net {
             line,
             rng: Rng::stream(seed, &format!("line {name}")),
             is_cut: false,
+            portal: None,
+            inspector: None,
             addresses: BTreeMap::new(),
             hosts: 0,
             borders: 0,
@@ -336,6 +468,7 @@ const HOSTS_MAX: u32 = 250 * 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gear::Preset;
     use crate::packet::Stage;
 
     #[test]
@@ -360,7 +493,7 @@ mod tests {
         let journeys: Vec<Journey> = (0..2_000).map(|_| send(&mut world, net, udp(a, 1, b, 1)).unwrap()).collect();
         let (least, most) = (Duration::from_micros(5_100), Duration::from_micros(15_100));
         assert!(journeys.iter().all(|journey| (least..=most).contains(&journey.delay)));
-        let lost = journeys.iter().filter(|journey| journey.lost).count();
+        let lost = journeys.iter().filter(|journey| journey.lost > 0).count();
         assert!((150..250).contains(&lost), "{lost} of 2000 are lost");
     }
 
@@ -419,6 +552,75 @@ mod tests {
         assert!(send(&mut world, net, udp(a, 1, c, 1)).is_ok(), "its own people reach each other");
         world.cut(net, false);
         assert!(send(&mut world, net, udp(a, 1, b, 1)).is_ok());
+    }
+
+    #[test]
+    fn two_homes_behind_one_carrier_reach_each_other_if_it_turns_packets_around() {
+        let mut world = Topology::new(1);
+        let carrier = world.add("carrier", Topology::INTERNET, Preset::Cgnat, Line::default(), 1);
+        let homes = ["home-1", "home-2"].map(|name| world.add(name, carrier, Preset::FullCone, Line::default(), 1));
+        let [a, b] = [0, 1].map(|host| world.settle(HostId(host), homes[host], false));
+        let server = world.settle(HostId(2), Topology::INTERNET, false);
+        let known_as = send(&mut world, homes[1], udp(b, 6881, server, 1)).unwrap().packet.from;
+        let there = send(&mut world, homes[0], udp(a, 6881, known_as.ip(), known_as.port())).unwrap();
+        assert_eq!((there.host, there.packet.to), (HostId(1), SocketAddr::new(b, 6881)));
+        let Packet { from, to, .. } = there.packet;
+        let back = send(&mut world, homes[1], Packet { from: to, to: from, ..there.packet }).unwrap();
+        assert_eq!((back.host, back.packet.from), (HostId(0), known_as));
+    }
+
+    #[test]
+    fn nothing_passes_a_portal_before_the_sign_in_and_all_after() {
+        let mut world = Topology::new(1);
+        let hotel = world.add("hotel", Topology::INTERNET, Preset::Hotel, Line::default(), 1);
+        world.put_portal(hotel);
+        let [a, c] = [0, 2].map(|host| world.settle(HostId(host), hotel, false));
+        let b = world.settle(HostId(1), Topology::INTERNET, false);
+        let tcp = |from, to| Packet { protocol: Protocol::Tcp, stage: Stage::Open, ..udp(from, 1, to, 1) };
+        assert_eq!(send(&mut world, hotel, udp(a, 1, b, 1)).err(), Some(Stopped { refused: false }));
+        assert_eq!(send(&mut world, hotel, tcp(a, b)).err(), Some(Stopped { refused: true }));
+        assert!(send(&mut world, hotel, tcp(a, c)).is_ok(), "guests reach each other");
+        world.sign_in(hotel, a);
+        assert!(send(&mut world, hotel, tcp(a, b)).is_ok());
+        assert!(send(&mut world, hotel, tcp(c, b)).is_err(), "each signs in for itself");
+    }
+
+    #[test]
+    fn who_is_behind_a_nat_is_known_by_what_it_gave_out_or_because_nobody_else_is_there() {
+        let mut world = Topology::new(1);
+        let carrier = world.add("carrier", Topology::INTERNET, Preset::Cgnat, Line::default(), 1);
+        let home = world.add("home", carrier, Preset::Home, Line::default(), 1);
+        let a = world.settle(HostId(0), home, false);
+        let server = world.settle(HostId(1), Topology::INTERNET, false);
+        let outside = |port| SocketAddr::from(([198, 18, 0, 1], port));
+        let whose = |world: &Topology, port| {
+            world.whose(Topology::INTERNET, Protocol::Udp, outside(port), |host, port| port == 7000 + host.0 as u16)
+        };
+        assert_eq!(whose(&world, 1), Some(HostId(0)), "nobody else is there");
+        let b = world.settle(HostId(2), home, false);
+        assert_eq!(whose(&world, 1), None);
+        assert_eq!(whose(&world, 7002), Some(HostId(2)), "the one that listens there");
+        for (host, address) in [(0, a), (2, b)] {
+            let port = send(&mut world, home, udp(address, 5, server, 1)).unwrap().packet.from.port();
+            assert_eq!(whose(&world, port), Some(HostId(host)), "the carrier's port leads to the home's");
+        }
+    }
+
+    #[test]
+    fn boxes_are_met_in_the_order_of_the_way() {
+        let mut world = Topology::new(1);
+        let boxed = |world: &mut Topology, name, parent| {
+            let net = world.add(name, parent, Preset::Open, Line::default(), 1);
+            world.put_inspector(net, Inspector { classes: Vec::new(), action: crate::middlebox::Action::Drop });
+            net
+        };
+        let east = boxed(&mut world, "east", Topology::INTERNET);
+        let west = boxed(&mut world, "west", Topology::INTERNET);
+        let home = boxed(&mut world, "home", west);
+        assert_eq!(world.inspectors_between(home, east), [home, west, east]);
+        assert_eq!(world.inspectors_between(east, home), [east, west, home]);
+        assert_eq!(world.inspectors_between(home, west), [home], "what stays with one provider does not pass its box");
+        assert_eq!(world.inspectors_between(home, home), []);
     }
 
     fn send(world: &mut Topology, net: NetId, packet: Packet) -> Result<Journey, Stopped> {

@@ -3,8 +3,10 @@
 //! empty, wake when asked to.
 //!
 //! `world` starts and ends programs and carries out what they want; [`tcp`] opens connections,
-//! moves their bytes and ends them.
+//! moves their bytes and ends them, past boxes that [look into them](inspection); [`news`] tells what networks did.
 
+mod inspection;
+mod news;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -12,17 +14,20 @@ mod udp;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use events::{Event, LabKey, Record, WireLine};
 use model::{InfoHash, PeerId, Rate, Rng, Time};
-use node::{Command, DiskDone, JoinError, JoinOptions, Node, NodeConfig, Persona, TorrentKey, TorrentSource};
+use node::{Command, DiskDone, DiskOp, JoinError, JoinOptions, Node, NodeConfig, Persona, TorrentKey, TorrentSource};
 use tracker::{Tracker, TrackerCommand, TrackerConfig};
 
+use crate::clock::OnClock;
 use crate::disk::Disk;
-use crate::gear::Preset;
-use crate::host::{Access, Cargo, Host, Program, Stream};
-use crate::link::{Lane, Side};
-use crate::packet::{Incident, Protocol};
+use crate::gear::Border;
+use crate::host::{Access, Cargo, Host, Load, Program, Stream};
+use crate::link::{Lane, Passed, Side};
+use crate::middlebox::Inspector;
+use crate::packet::{Incident, Packet, Protocol, What};
 use crate::queue::Queue;
 use crate::topology::{HostId, Line, NetId, Topology};
 
@@ -38,6 +43,9 @@ pub struct World {
     streams: Vec<Option<Box<Stream>>>,
     records: VecDeque<Record>,
     incidents: Vec<Incident>,
+    /// So many of them are among the records.
+    told_incidents: usize,
+    repeats: news::Repeats,
     exposures: VecDeque<Exposure>,
     happened: u64,
 }
@@ -92,6 +100,8 @@ impl World {
             streams: Vec::new(),
             records: VecDeque::new(),
             incidents: Vec::new(),
+            told_incidents: 0,
+            repeats: news::Repeats::default(),
             exposures: VecDeque::new(),
             happened: 0,
         }
@@ -103,8 +113,18 @@ impl World {
     pub const INTERNET: NetId = Topology::INTERNET;
 
     /// Adds a network in another, behind such a border and at the end of such a line.
-    pub fn add_net(&mut self, name: &str, parent: NetId, border: Preset, line: Line) -> NetId {
+    pub fn add_net(&mut self, name: &str, parent: NetId, border: impl Into<Border>, line: Line) -> NetId {
         self.topology.add(name, parent, border, line, self.seed)
+    }
+
+    /// Puts a captive portal at a network's border: nobody there has signed in.
+    pub fn put_portal(&mut self, net: NetId) {
+        self.topology.put_portal(net);
+    }
+
+    /// Puts a box at a network's border that looks into the connections that cross it.
+    pub fn put_inspector(&mut self, net: NetId, inspector: Inspector) {
+        self.topology.put_inspector(net, inspector);
     }
 
     /// Adds a host for a peer or, with [`TRACKER_PORT`], for a tracker.
@@ -129,7 +149,10 @@ impl World {
 
     /// Puts a disk into a host; it stays there whatever becomes of programs.
     pub fn insert_disk(&mut self, host: HostId, torrent: InfoHash, disk: Disk) {
-        self.hosts[host.0].disks.insert(torrent, disk);
+        let seat = &mut self.hosts[host.0];
+        seat.disks.insert(torrent, disk);
+        let originals = seat.disks.values().map(Disk::original).filter(|original| original.is_elided());
+        seat.elided = originals.cloned().collect();
     }
 
     pub fn disk(&mut self, host: HostId, torrent: InfoHash) -> Option<&mut Disk> {
@@ -152,6 +175,23 @@ impl World {
         self.topology.rebind(net);
     }
 
+    /// A host passes the captive portals on its way to the internet.
+    pub fn sign_in(&mut self, host: HostId) {
+        let Host { net, listen, .. } = self.hosts[host.0];
+        self.topology.sign_in(net, listen.ip());
+    }
+
+    /// A host's clock jumps ahead: what its program waits for is due so much earlier. It stays ahead, whatever becomes
+    /// of programs. Records have the world's time all the same.
+    pub fn skew_clock(&mut self, host: HostId, by: Duration) {
+        let seat = &mut self.hosts[host.0];
+        seat.clock_ahead = seat.clock_ahead.saturating_add(by);
+        if let Some(node) = seat.node() {
+            node.skew(by);
+            self.settle(host);
+        }
+    }
+
     /// Changes a host's link.
     pub fn set_rates(&mut self, host: HostId, up: Rate, down: Rate) {
         let host = &mut self.hosts[host.0];
@@ -166,7 +206,7 @@ impl World {
         let now = self.now;
         let seat = &mut self.hosts[host.0];
         assert!(seat.program.is_none(), "{} runs a program already", seat.name);
-        let mut node = Box::new(Node::new(config, rng));
+        let mut node = Box::new(OnClock::new(Node::new(config, rng), seat.clock_ahead));
         node.listening(now, seat.listen);
         seat.program = Some(Program::Node(node));
         self.settle(host);
@@ -250,7 +290,7 @@ impl World {
         self.tell(host, |node| node.add_peer(now, torrent, addr));
     }
 
-    fn tell(&mut self, host: HostId, fact: impl FnOnce(&mut Node)) {
+    fn tell(&mut self, host: HostId, fact: impl FnOnce(&mut OnClock)) {
         if let Some(node) = self.hosts[host.0].node() {
             fact(node);
             self.settle(host);
@@ -276,27 +316,37 @@ impl World {
     /// Lets the next thing happen that is due by `until`; false when there was none, and it is `until`.
     pub fn step(&mut self, until: Time) -> bool {
         let Some((at, what)) = self.queue.pop_until(until) else {
+            self.tell_repeats(until);
             self.now = self.now.max(until);
             return false;
         };
+        self.tell_repeats(at);
         self.now = self.now.max(at);
         self.happened += 1;
         self.happen(what);
         true
     }
 
-    /// The next line for the log; addresses are not yet names.
+    /// The next line for the log. Programs know addresses, networks know names too.
     pub fn poll(&mut self) -> Option<Record> {
+        self.tell_incidents();
         self.records.pop_front()
     }
 
     /// True when [`Self::poll`] has a line.
     pub fn has_news(&self) -> bool {
-        !self.records.is_empty()
+        !self.records.is_empty() || self.told_incidents < self.incidents.len()
+    }
+
+    /// Nothing more will happen: tells what waits to be told together with what might have followed.
+    pub fn conclude(&mut self) {
+        self.tell_all();
     }
 
     /// What happened to packets on their way since this was last asked, oldest first.
     pub fn take_incidents(&mut self) -> Vec<Incident> {
+        self.tell_incidents();
+        self.told_incidents = 0;
         std::mem::take(&mut self.incidents)
     }
 
@@ -317,7 +367,7 @@ impl World {
                 self.hosts[host.0].up.looked();
                 self.pump(host);
             }
-            Happening::Arrive(host, lane, cargo) => self.arrive(host, lane, *cargo),
+            Happening::Arrive(host, lane, cargo) => self.arrive(host, lane, cargo),
             Happening::Through(host) => self.through(host),
             Happening::Disk(host, life, torrent, done) => self.disk_done(host, life, torrent, *done),
             Happening::Tcp(stream, what) => self.tcp(stream, what),
@@ -347,10 +397,14 @@ impl World {
         if seat.life != life {
             return;
         }
+        if let DiskDone::Written { block, .. } = &done {
+            seat.writing -= u64::from(block.length);
+        }
         if let Some(node) = seat.node() {
             node.handle_disk(now, torrent, done);
             self.settle(host);
         }
+        self.read_on(host);
     }
 
     /// Carries out what a program wants until it wants nothing, and notes when to wake it.
@@ -403,6 +457,9 @@ impl World {
             }
             Command::Disk { torrent, op } => {
                 let seat = &mut self.hosts[host.0];
+                if let DiskOp::Write { block, .. } = &op {
+                    seat.writing += u64::from(block.length);
+                }
                 let disk = seat.torrents.get(&torrent).and_then(|hash| seat.disks.get_mut(hash));
                 let (at, done) = disk.expect("a torrent is joined with a disk").carry_out(now, op);
                 self.queue.push(at, Happening::Disk(host, seat.life, torrent, Box::new(done)));
@@ -415,6 +472,7 @@ impl World {
     }
 
     fn record(&mut self, host: HostId, event: Event) {
+        self.tell_incidents();
         let peer = self.hosts[host.0].name.clone();
         self.records.push_back(Record { time: self.now, peer, event });
     }
@@ -427,6 +485,8 @@ impl World {
         seat.alarm = None;
         seat.torrents.clear();
         seat.written.clear();
+        seat.unread.clear();
+        seat.writing = 0;
         for (stream, side) in std::mem::take(&mut seat.connections).into_values() {
             self.abandon(stream, side);
         }
@@ -437,10 +497,10 @@ impl World {
 
     /// Lets those who wait use the host's link while it is free.
     fn pump(&mut self, host: HostId) {
-        while let Some(lane) = self.hosts[host.0].up.next(self.now) {
+        while let Some((lane, allowed)) = self.hosts[host.0].up.next(self.now) {
             match lane {
-                Lane::Datagrams => self.send_datagram(host),
-                Lane::Stream(stream, side) => self.send_parcel(host, stream, side),
+                Lane::Datagrams => self.send_datagram(host, allowed),
+                Lane::Stream(stream, side) => self.send_parcel(host, stream, side, allowed),
             }
         }
         if let Some(at) = self.hosts[host.0].up.watch() {
@@ -448,18 +508,22 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, host: HostId, lane: Lane, mut cargo: Cargo) {
+    fn arrive(&mut self, host: HostId, lane: Lane, mut cargo: Box<Cargo>) {
         let down = &mut self.hosts[host.0].down;
-        let bytes = match &mut cargo {
-            Cargo::Parcel { parcel, .. } => {
-                parcel.marked |= down.is_full_for(lane);
+        let is_full = down.is_full_for(lane);
+        let bytes = match &mut cargo.load {
+            Load::Parcel { parcel, .. } => {
+                parcel.marked |= is_full;
                 crate::link::on_wire(parcel.length)
             }
-            Cargo::Datagram(datagram) if down.is_full() => return self.drop_datagram(host, datagram),
-            Cargo::Datagram(datagram) => udp::on_wire(&datagram.bytes),
+            Load::Datagram(datagram) if is_full => return self.drop_datagram(host, datagram),
+            Load::Datagram(datagram) => udp::on_wire(&datagram.bytes),
         };
-        if let Some(at) = down.arrive(self.now, lane, cargo, bytes) {
-            self.queue.push(at, Happening::Through(host));
+        let span = cargo.span;
+        match down.arrive(self.now, lane, cargo, bytes, span) {
+            Passed::Now(cargo) => self.take_in(host, lane, cargo.load),
+            Passed::At(at) => self.queue.push(at, Happening::Through(host)),
+            Passed::InTurn => {}
         }
     }
 
@@ -469,12 +533,16 @@ impl World {
         if let Some(at) = down.next(self.now) {
             self.queue.push(at, Happening::Through(host));
         }
-        match came {
-            Some((Lane::Stream(stream, side), Cargo::Parcel { parcel, delay })) => {
-                self.deliver(stream, side, &parcel, delay);
-            }
-            Some((_, Cargo::Datagram(datagram))) => self.hear_datagram(host, &datagram),
-            _ => {}
+        if let Some((lane, cargo)) = came {
+            self.take_in(host, lane, cargo.load);
+        }
+    }
+
+    fn take_in(&mut self, host: HostId, lane: Lane, load: Load) {
+        match (lane, load) {
+            (Lane::Stream(stream, side), Load::Parcel { parcel, delay }) => self.deliver(stream, side, parcel, delay),
+            (_, Load::Datagram(datagram)) => self.hear_datagram(host, &datagram),
+            (Lane::Datagrams, Load::Parcel { .. }) => {}
         }
     }
 
@@ -486,10 +554,19 @@ impl World {
         self.stream(stream)?.end(side)
     }
 
+    /// Something happened to a packet at a host's own link.
+    fn note(&mut self, host: HostId, packet: Packet, what: What) {
+        let place = self.hosts[host.0].name.clone();
+        self.incidents.push(Incident { time: self.now, place, packet, count: 1, what });
+        self.trim_incidents();
+    }
+
     /// Keeps the list of what nobody asked for from growing without end.
     fn trim_incidents(&mut self) {
         if self.incidents.len() > INCIDENTS_MAX {
+            self.tell_incidents();
             self.incidents.drain(..INCIDENTS_MAX / 2);
+            self.told_incidents = self.incidents.len();
         }
     }
 }

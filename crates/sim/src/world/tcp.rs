@@ -3,13 +3,18 @@
 //!
 //! A SYN finds the listener or not; the answer comes back after a round trip, and half a one later the listener
 //! has a visitor. A SYN that is dropped or lost is sent again after 1, 2 and 4 seconds; after ten the dialler
-//! gives up. Packets that open connections do not wait in the queues of links.
+//! gives up. The third packet is sent again like any other; what the dialler says waits for it. Packets that open
+//! connections do not wait in the queues of links.
 //!
 //! A program that closes sends what it wrote first, and then the end. The other side takes its
-//! end as the end of both directions, as our driver does: what is under way against it is lost. Where a
-//! network stops what a connection sends, it is tried again with growing patience, for four minutes.
+//! end as the end of both directions, as our driver does, and answers with its own: what is under way against it is
+//! lost. Where a network stops what a connection sends, it is tried again with growing patience, for four minutes.
+//!
+//! A program whose disks are far behind reads from no connection until they have caught up, as the real driver. What it
+//! does not read it does not acknowledge, so its senders stop when their windows are full.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -18,21 +23,24 @@ use model::{BLOCK_SIZE, Time};
 use node::ConnId;
 
 use super::{Happening as WorldHappening, World};
-use crate::host::{Cargo, End, Stream};
-use crate::link::{Lane, Side, on_wire, packets, quantum};
-use crate::packet::{Packet, Protocol, Stage};
-use crate::pipe::Parcel;
-use crate::topology::HostId;
+use crate::host::{Cargo, End, Load, Stream, Unread};
+use crate::link::{Lane, SEGMENT, Side, on_wire, packets, quantum};
+use crate::original::{Chunk, Original};
+use crate::packet::{Packet, Protocol, Rule, Stage, What};
+use crate::pipe::{Hole, Parcel};
+use crate::topology::{HostId, Journey};
 
 /// Something that is due for one connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Happening {
     /// The dialler knocks, for the so-manieth time.
     Knock(u32),
     /// Its knock is heard at a host, seen to come from and go to these addresses.
-    Heard { host: HostId, from: SocketAddr, to: SocketAddr },
+    Heard(Box<Heard>),
     /// The dialler is answered: with a welcome, or with a reset.
     Answered { welcome: bool },
+    /// The dialler answers the welcome, for the so-manieth time.
+    Greet(u32),
     /// The listener has a visitor.
     Visit,
     /// The dialler waits no longer.
@@ -41,12 +49,21 @@ pub(super) enum Happening {
     Acked(Side),
     /// The side tries again what the network did not let through.
     Again(Side),
+    /// The side sends again what got lost.
+    Resend(Side),
     /// The side closed, and waits no longer for what is queued to be fetched.
     PatienceOver(Side),
     /// The side learns that its bytes do not arrive.
     GaveUp(Side),
     /// The side is told that nobody there knows the connection.
     Reset(Side),
+}
+
+#[derive(Debug)]
+pub(super) struct Heard {
+    host: HostId,
+    from: SocketAddr,
+    to: SocketAddr,
 }
 
 /// As in the real driver: how long a connection may take to come up.
@@ -58,26 +75,35 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
 /// RFC 6298: the first wait for an answer; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// After waits of 1, 2, 4, ... 128 seconds a sender gives up.
-const IN_VAIN_MAX: u32 = 7;
+/// After waits that double up to this one a sender gives up.
+const LAST_WAIT: Duration = Duration::from_secs(128);
+
+/// A time-out is this much longer than a round trip: RFC 6298 asks for a second in all, the kernels that peers run
+/// on wait no longer than this.
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(200);
+
+/// As in the real driver: while more received bytes than this wait for the disks, nothing is read from the network.
+pub(super) const WRITING_MAX: u64 = 16 * 1024 * 1024;
 
 impl World {
     pub(super) fn tcp(&mut self, stream: u32, what: Happening) {
         match what {
             Happening::Knock(attempt) => self.knock(stream, attempt),
-            Happening::Heard { host, from, to } => self.heard(stream, host, from, to),
+            Happening::Heard(heard) => self.heard(stream, &heard),
             Happening::Answered { welcome } => self.answered(stream, welcome),
+            Happening::Greet(attempt) => self.greet(stream, attempt),
             Happening::Visit => self.visit(stream),
             Happening::DialOver => self.dial_over(stream, "timed out"),
             Happening::Acked(side) => self.acked(stream, side),
             Happening::Again(side) => self.again(stream, side),
+            Happening::Resend(side) => self.resend(stream, side),
             Happening::PatienceOver(side) => self.patience_over(stream, side),
             Happening::GaveUp(side) => self.gave_up(stream, side, "timed out"),
             Happening::Reset(side) => self.gave_up(stream, side, "connection reset"),
         }
     }
 
-    fn later(&mut self, at: Time, stream: u32, what: Happening) {
+    pub(super) fn later(&mut self, at: Time, stream: u32, what: Happening) {
         self.queue.push(at, WorldHappening::Tcp(stream, what));
     }
 
@@ -89,7 +115,7 @@ impl World {
         let local = SocketAddr::new(seat.listen.ip(), seat.next_passing_port());
         let dialler = End { conn: Some(conn), ..End::new(host, local, addr) };
         seat.connections.insert(conn, (stream, Side::Dialler));
-        self.streams.push(Some(Box::new(Stream { dialler, listener: None, is_up: false })));
+        self.streams.push(Some(Box::new(Stream::new(dialler))));
         self.later(self.now.after(DIAL_PATIENCE), stream, Happening::DialOver);
         self.knock(stream, 0);
     }
@@ -100,7 +126,8 @@ impl World {
         let again = self.now.after(FIRST_WAIT * 2u32.saturating_pow(attempt));
         match self.carry_one(host, from, to, Stage::Open) {
             Ok((at, host, packet)) => {
-                self.later(at, stream, Happening::Heard { host, from: packet.from, to: packet.to });
+                let heard = Heard { host, from: packet.from, to: packet.to };
+                self.later(at, stream, Happening::Heard(Box::new(heard)));
             }
             Err(true) => self.later(self.now, stream, Happening::Answered { welcome: false }),
             Err(false) => {}
@@ -111,7 +138,7 @@ impl World {
 
     /// One packet without bytes: when it gets where, and how it looks there. An error says whether it was
     /// refused.
-    fn carry_one(
+    pub(super) fn carry_one(
         &mut self,
         host: HostId,
         from: SocketAddr,
@@ -123,13 +150,13 @@ impl World {
         let journey = self.topology.carry(self.now, net, packet, 1, &mut self.incidents);
         self.trim_incidents();
         match journey {
-            Ok(journey) if !journey.lost => Ok((self.now.after(journey.delay), journey.host, journey.packet)),
+            Ok(journey) if journey.lost == 0 => Ok((self.now.after(journey.delay), journey.host, journey.packet)),
             Ok(_) => Err(false),
             Err(stopped) => Err(stopped.refused),
         }
     }
 
-    fn heard(&mut self, stream: u32, host: HostId, from: SocketAddr, to: SocketAddr) {
+    fn heard(&mut self, stream: u32, &Heard { host, from, to }: &Heard) {
         let seat = &mut self.hosts[host.0];
         let welcome = seat.node().is_some() && seat.listen == to;
         let Some(known) = self.stream(stream) else { return };
@@ -138,6 +165,7 @@ impl World {
         }
         if welcome {
             known.listener.get_or_insert_with(|| End::new(host, to, from));
+            self.watch_over(stream);
         }
         let stage = if welcome { Stage::Data } else { Stage::End };
         if let Ok((at, _, _)) = self.carry_one(host, to, from, stage) {
@@ -152,16 +180,33 @@ impl World {
         }
         let Some(known) = self.stream(stream).filter(|stream| !stream.is_up) else { return };
         known.is_up = true;
-        let End { host, conn, local: from, remote: to, .. } = known.dialler;
-        // Lost, it is sent again.
-        let visit = self.carry_one(host, from, to, Stage::Data).map_or(now.after(FIRST_WAIT), |(at, _, _)| at);
-        self.later(visit, stream, Happening::Visit);
-        if let Some(end) = self.end_of(stream, Side::Dialler) {
-            end.pipe.last_arrival = visit;
-        }
+        known.dialler.pipe.waits = true;
+        let (host, conn) = (known.dialler.host, known.dialler.conn);
+        self.greet(stream, 0);
         if let (Some(conn), Some(node)) = (conn, self.hosts[host.0].node()) {
             node.handle_dialled(now, conn, Ok(()));
             self.settle(host);
+        }
+    }
+
+    /// The third packet. What the dialler says comes after it.
+    fn greet(&mut self, stream: u32, attempt: u32) {
+        let Some(&mut End { host, local, remote, .. }) = self.end_of(stream, Side::Dialler) else { return };
+        match self.carry_one(host, local, remote, Stage::Data) {
+            Ok((visit, ..)) => {
+                if let Some(end) = self.end_of(stream, Side::Dialler) {
+                    end.pipe.last_arrival = visit;
+                    end.pipe.waits = false;
+                }
+                self.later(visit, stream, Happening::Visit);
+                self.ready(stream, Side::Dialler);
+                self.pump(host);
+            }
+            Err(_) => {
+                let (wait, is_last) = patience(FIRST_WAIT, attempt);
+                let what = if is_last { Happening::GaveUp(Side::Dialler) } else { Happening::Greet(attempt + 1) };
+                self.later(self.now.after(wait), stream, what);
+            }
         }
     }
 
@@ -204,8 +249,10 @@ impl World {
         let seat = &mut self.hosts[host.0];
         let Some(&(stream, side)) = seat.connections.get(&conn) else { return };
         seat.written.push(conn);
+        let named = |original: &Arc<Original>| Some(Chunk::Named(Arc::clone(original), original.name_of(&bytes)?));
+        let chunk = seat.elided.iter().find_map(named).unwrap_or(Chunk::Bytes(bytes));
         if let Some(end) = self.end_of(stream, side) {
-            end.pipe.write(bytes);
+            end.pipe.write(chunk);
         }
     }
 
@@ -256,55 +303,142 @@ impl World {
         }
     }
 
-    pub(super) fn send_parcel(&mut self, host: HostId, stream: u32, side: Side) {
+    /// It is a connection's turn, and it may send so many bytes.
+    pub(super) fn send_parcel(&mut self, host: HostId, stream: u32, side: Side, allowed: u64) {
         let now = self.now;
         let Some(&mut End { host: other, local: known_as, remote: knows, .. }) = self.end_of(stream, side.other())
         else {
             return;
         };
-        let rate = self.hosts[host.0].up.wire.rate().min(self.hosts[other.0].down.wire.rate());
+        let mut rate = self.hosts[host.0].up.wire.rate().min(self.hosts[other.0].down.wire.rate());
+        rate = self.allowed_rate(stream).map_or(rate, |allowed| allowed.min(rate));
         let net = self.hosts[host.0].net;
         let stream_itself = self.streams[stream as usize].as_deref_mut();
         let Some(end) = stream_itself.and_then(|stream| stream.end(side)) else { return };
         end.pipe.waits = false;
-        let mut parcel = end.pipe.cut(now, quantum(rate));
+        let mut parcel = end.pipe.cut(now, quantum(rate).min(allowed));
         if parcel.length == 0 && !parcel.is_last {
             return self.ready(stream, side);
         }
+        if let Some(action) = self.inspect(stream, side, &parcel) {
+            return self.stop_inside(stream, side, parcel, action);
+        }
+        let Some(end) = self.end_of(stream, side) else { return };
         let stage = if parcel.is_last { Stage::End } else { Stage::Data };
         let packet = Packet { protocol: Protocol::Tcp, from: end.local, to: end.remote, stage };
         let journey = self.topology.carry(now, net, packet, packets(parcel.length), &mut self.incidents);
         let Ok(journey) = journey else { return self.try_again(stream, side, parcel) };
+        let stream_itself = self.streams[stream as usize].as_deref_mut();
+        let Some(end) = stream_itself.and_then(|stream| stream.end(side)) else { return };
         if (journey.host, journey.packet.from, journey.packet.to) != (other, knows, known_as) {
             // A NAT on the way forgot the connection, and it comes from another address than it did.
             end.pipe.waits = true;
             return self.later(now.after(2 * journey.delay), stream, Happening::Reset(side));
         }
         end.pipe.in_vain = 0;
-        let sent = self.hosts[host.0].up.wire.carry(now, on_wire(parcel.length));
+        let left = allowed - parcel.length;
+        let wire = &mut self.hosts[host.0].up.wire;
+        let bytes = on_wire(parcel.length);
+        let span = wire.time_for(bytes);
+        let sent = wire.carry(now, bytes);
         let delay = journey.delay;
         let mut arrival = sent.after(delay);
-        if journey.lost {
-            parcel.marked = true;
+        if journey.lost > 0 {
+            // Sent again as soon as it is missed, and perhaps lost again.
+            let arrives = |again: Journey| again.lost == 0;
+            let is_mended = end.pipe.misses_soon()
+                && self.topology.carry(now, net, packet, journey.lost, &mut self.incidents).is_ok_and(arrives);
+            self.trim_incidents();
+            if !is_mended {
+                let hole = Hole { parcel, missing: journey.lost, timeout: 2 * delay + TIMEOUT_MARGIN };
+                return self.time_out(stream, side, hole, sent);
+            }
+            parcel.lost = true;
             arrival = arrival.after(2 * delay);
         }
+        self.send_off(stream, side, other, Cargo { span, load: Load::Parcel { parcel, delay } }, arrival);
+        let Some(end) = self.end_of(stream, side) else { return };
+        if end.pipe.has_something() {
+            end.pipe.waits = true;
+            self.hosts[host.0].up.wait_on(Lane::Stream(stream, side), left);
+        }
+        self.watch(stream, side);
+    }
+
+    /// A parcel is on its way to `host`. None overtakes another.
+    fn send_off(&mut self, stream: u32, side: Side, host: HostId, mut cargo: Cargo, mut arrival: Time) {
+        if let Load::Parcel { parcel, .. } = &mut cargo.load {
+            let (through, met_a_queue) = self.paced(stream, side, arrival, parcel.length);
+            arrival = through;
+            parcel.marked |= met_a_queue;
+        }
+        let Some(end) = self.end_of(stream, side) else { return };
         end.pipe.last_arrival = end.pipe.last_arrival.max(arrival);
-        let cargo = Box::new(Cargo::Parcel { parcel, delay });
-        self.queue.push(end.pipe.last_arrival, WorldHappening::Arrive(other, Lane::Stream(stream, side), cargo));
-        self.ready(stream, side);
+        let at = end.pipe.last_arrival;
+        self.queue.push(at, WorldHappening::Arrive(host, Lane::Stream(stream, side), Box::new(cargo)));
     }
 
     /// The network did not let it through.
-    fn try_again(&mut self, stream: u32, side: Side, parcel: Parcel) {
-        let now = self.now;
+    pub(super) fn try_again(&mut self, stream: u32, side: Side, parcel: Parcel) {
         self.trim_incidents();
         let Some(end) = self.end_of(stream, side) else { return };
         end.pipe.put_back(parcel);
         end.pipe.waits = true;
-        let wait = FIRST_WAIT * 2u32.pow(end.pipe.in_vain.min(IN_VAIN_MAX));
+        let (wait, is_last) = patience(FIRST_WAIT, end.pipe.in_vain);
         end.pipe.in_vain += 1;
-        let what = if end.pipe.in_vain > IN_VAIN_MAX { Happening::GaveUp(side) } else { Happening::Again(side) };
-        self.later(now.after(wait), stream, what);
+        let what = if is_last { Happening::GaveUp(side) } else { Happening::Again(side) };
+        self.later(self.now.after(wait), stream, what);
+    }
+
+    /// Nobody will tell that something is missing: the sender finds out, a while after it was sent.
+    fn time_out(&mut self, stream: u32, side: Side, hole: Hole, sent: Time) {
+        self.trim_incidents();
+        let Some(end) = self.end_of(stream, side) else { return };
+        let (wait, is_last) = patience(hole.timeout, end.pipe.in_vain);
+        if end.pipe.in_vain == 0 {
+            end.pipe.timed_out();
+        }
+        end.pipe.in_vain += 1;
+        end.pipe.hole = Some(hole);
+        end.pipe.waits = true;
+        let what = if is_last { Happening::GaveUp(side) } else { Happening::Resend(side) };
+        self.later(sent.after(wait), stream, what);
+    }
+
+    fn resend(&mut self, stream: u32, side: Side) {
+        let now = self.now;
+        let Some(&mut End { host: other, local: known_as, remote: knows, .. }) = self.end_of(stream, side.other())
+        else {
+            return;
+        };
+        let Some(end) = self.end_of(stream, side) else { return };
+        let Some(mut hole) = end.pipe.hole.take() else { return };
+        if self.inspect(stream, side, &hole.parcel).is_some() {
+            return self.time_out(stream, side, hole, now);
+        }
+        let Some(end) = self.end_of(stream, side) else { return };
+        let (host, from, to) = (end.host, end.local, end.remote);
+        let stage = if hole.parcel.is_last { Stage::End } else { Stage::Data };
+        let packet = Packet { protocol: Protocol::Tcp, from, to, stage };
+        let net = self.hosts[host.0].net;
+        let journey = match self.topology.carry(now, net, packet, hole.missing, &mut self.incidents) {
+            Ok(journey) if journey.lost == 0 => journey,
+            lost_again => {
+                hole.missing = lost_again.map_or(hole.missing, |journey| journey.lost);
+                return self.time_out(stream, side, hole, now);
+            }
+        };
+        if (journey.host, journey.packet.from, journey.packet.to) != (other, knows, known_as) {
+            return self.later(now.after(2 * journey.delay), stream, Happening::Reset(side));
+        }
+        let Hole { parcel, missing, .. } = hole;
+        let wire = &mut self.hosts[host.0].up.wire;
+        let bytes = on_wire(parcel.length.min(missing * SEGMENT));
+        let span = wire.time_for(bytes);
+        let arrival = wire.carry(now, bytes).after(journey.delay);
+        let cargo = Cargo { span, load: Load::Parcel { parcel, delay: journey.delay } };
+        self.send_off(stream, side, other, cargo, arrival);
+        self.again(stream, side);
     }
 
     fn again(&mut self, stream: u32, side: Side) {
@@ -326,21 +460,45 @@ impl World {
         }
     }
 
-    /// What `side` sent is through at the other end.
-    pub(super) fn deliver(&mut self, stream: u32, side: Side, parcel: &Parcel, delay: Duration) {
+    /// What `side` sent is through at the other end. It is read as soon as the disks there are not too far behind.
+    pub(super) fn deliver(&mut self, stream: u32, side: Side, parcel: Parcel, delay: Duration) {
+        let Some(end) = self.end_of(stream, side.other()) else { return };
+        let host = end.host;
+        let seat = &mut self.hosts[host.0];
+        if seat.writing > WRITING_MAX || !seat.unread.is_empty() {
+            return seat.unread.push_back(Unread { stream, side, parcel, delay });
+        }
+        self.read(stream, side, &parcel, delay);
+    }
+
+    /// The disks did something: perhaps they have caught up.
+    pub(super) fn read_on(&mut self, host: HostId) {
+        while self.hosts[host.0].writing <= WRITING_MAX
+            && let Some(Unread { stream, side, parcel, delay }) = self.hosts[host.0].unread.pop_front()
+        {
+            self.read(stream, side, &parcel, delay);
+        }
+    }
+
+    fn read(&mut self, stream: u32, side: Side, parcel: &Parcel, delay: Duration) {
         let now = self.now;
         let Some(sender) = self.end_of(stream, side) else { return };
-        sender.pipe.arrived(now.after(delay), parcel);
+        let is_trouble = sender.pipe.arrived(now.after(delay), parcel);
         self.watch(stream, side);
         let Some(end) = self.end_of(stream, side.other()) else { return };
         if end.is_dead {
             return self.over(stream, side, ClosedBy::Network, "connection reset");
         }
-        let (host, conn) = (end.host, end.conn);
+        let (host, conn, local, remote) = (end.host, end.conn, end.local, end.remote);
+        if is_trouble && parcel.marked {
+            let packet = Packet { protocol: Protocol::Tcp, from: remote, to: local, stage: Stage::Data };
+            self.note(host, packet, What::Marked { rule: Rule::QueueFull });
+        }
         if let Some(conn) = conn {
+            let Some(end) = self.end_of(stream, side.other()) else { return };
             let mut inbox = std::mem::take(&mut end.inbox);
             make_room(&mut inbox, parcel.length as usize);
-            parcel.bytes.iter().for_each(|bytes| inbox.extend_from_slice(bytes));
+            parcel.chunks.iter().for_each(|chunk| chunk.append_to(&mut inbox));
             if let Some(node) = self.hosts[host.0].node() {
                 node.handle_received(now, conn, &mut inbox);
             }
@@ -350,7 +508,9 @@ impl World {
             }
             self.settle(host);
         }
-        if parcel.is_last {
+        if parcel.is_last && self.end_of(stream, side.other()).is_some() {
+            // It hangs up as well. Nobody here waits for that; NATs and firewalls on the way do.
+            let _ = self.carry_one(host, local, remote, Stage::End);
             self.over(stream, side.other(), ClosedBy::Them, "closed by the other side");
         }
     }
@@ -427,6 +587,12 @@ impl World {
             self.settle(host);
         }
     }
+}
+
+/// How long a sender waits that has tried in vain so often, and whether it gives up then.
+fn patience(first: Duration, in_vain: u32) -> (Duration, bool) {
+    let wait = first * 2u32.pow(in_vain.min(10));
+    (wait, wait * 2 > LAST_WAIT)
 }
 
 /// Room for what came; with the beginning of a message there already, room for a whole block.

@@ -10,8 +10,9 @@ use tracker::Allowed;
 
 use super::*;
 use crate::content::made_up;
-use crate::disk::Original;
-use crate::packet::{Rule, What};
+use crate::gear::Preset;
+use crate::original::Original;
+use crate::packet::{Packet, Rule, Stage};
 
 const MIB: u64 = 1 << 20;
 const ETHERNET: Access =
@@ -79,6 +80,117 @@ fn those_who_share_an_uplink_get_equal_parts() {
     let times = ["a", "b", "c"].map(|name| lab.time_of(name, "complete").as_micros());
     let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
     assert!(last - first < last / 5, "{times:?}: near and far share the link equally");
+}
+
+#[test]
+fn whoever_could_take_its_share_gets_it_however_slow_its_own_link_is() {
+    let mut lab = Lab::new(3, 2 * MIB);
+    lab.persona = Persona::FreeRider;
+    lab.seed("seed", World::INTERNET, Access { up: Rate(3_000_000), ..ETHERNET });
+    for (name, down) in [("a", 125_000_000), ("b", 125_000_000), ("c", 1_300_000)] {
+        lab.leech(name, World::INTERNET, Access { down: Rate(down), ..ETHERNET });
+    }
+    lab.run(60);
+    let times = ["a", "b", "c"].map(|name| lab.time_of(name, "complete").as_micros());
+    let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+    assert!(last - first < last / 10, "{times:?}");
+}
+
+#[test]
+fn what_one_cannot_take_is_shared_by_the_others() {
+    let mut lab = Lab::new(3, 2 * MIB);
+    lab.persona = Persona::FreeRider;
+    lab.seed("seed", World::INTERNET, Access { up: Rate(1_000_000), ..ETHERNET });
+    for (name, down) in [("a", 125_000_000), ("b", 125_000_000), ("slow", 100_000)] {
+        lab.leech(name, World::INTERNET, Access { down: Rate(down), ..ETHERNET });
+    }
+    lab.run(60);
+    for name in ["a", "b"] {
+        // At 450 kB/s each 4.8 s; at a third of the link 6.5 s.
+        let took = lab.time_of(name, "complete").as_micros();
+        assert!(took < 5_500_000, "{name}: {took} us");
+    }
+}
+
+#[test]
+fn many_losses_stop_a_connection_all_but_completely() {
+    // Bytes per second by the formula of Padhye and others (1998), with time-outs of 300 ms, for a round trip of 100 ms.
+    let formula = [(10_000, 160_000), (50_000, 52_000), (100_000, 29_000), (300_000, 3_700), (500_000, 1_050)];
+    let mut rates = Vec::new();
+    for (loss_ppm, expected) in formula {
+        let mut lab = Lab::new(1, 64 * MIB);
+        let line = Line { rtt: ms(100), jitter: ms(0), loss_ppm };
+        let net = lab.world.add_net("far", World::INTERNET, Preset::Open, line);
+        lab.seed("seed", World::INTERNET, ETHERNET);
+        let leech = lab.leech("a", net, ETHERNET);
+        lab.run(300);
+        let rate = lab.right_bytes(leech).0 / 300;
+        rates.push((loss_ppm, expected, rate));
+    }
+    for (loss_ppm, expected, rate) in rates {
+        assert!((expected / 4..=expected * 4).contains(&rate), "{loss_ppm} ppm: {rate} B/s, {expected} by the formula");
+    }
+}
+
+#[test]
+fn what_happens_to_a_connections_packets_is_told() {
+    let mut lab = Lab::new(2, MIB);
+    let line = Line { rtt: ms(50), jitter: ms(0), loss_ppm: 200_000 };
+    let net = lab.world.add_net("lossy", World::INTERNET, Preset::Open, line);
+    lab.seed("seed", World::INTERNET, ETHERNET);
+    lab.leech("a", net, ETHERNET);
+    lab.leech("narrow", World::INTERNET, Access { down: Rate(200_000), ..ETHERNET });
+    lab.run(60);
+    let lost = |stage| {
+        let told = lab.incidents.iter().filter(|incident| {
+            let Packet { protocol, stage: of, .. } = incident.packet;
+            (protocol, of, incident.what) == (Protocol::Tcp, stage, What::Dropped { rule: Rule::Lost })
+        });
+        told.inspect(|incident| assert_eq!(incident.place, "lossy")).map(|incident| incident.count).sum::<u64>()
+    };
+    assert!(lost(Stage::Open) > 0 && lost(Stage::Data) > 50);
+    let marked = |incident: &&Incident| incident.what == What::Marked { rule: Rule::QueueFull };
+    assert!(lab.incidents.iter().filter(marked).all(|incident| incident.place == "narrow"));
+    assert!(lab.incidents.iter().any(|incident| marked(&incident)));
+}
+
+#[test]
+fn a_visitor_does_not_get_through_a_cut() {
+    let mut lab = Lab::new(1, MIB);
+    let line = Line { rtt: ms(200), ..Line::default() };
+    let island = lab.world.add_net("island", World::INTERNET, Preset::Home, line);
+    lab.seed("seed", World::INTERNET, ETHERNET);
+    let leech = lab.leech("a", island, ETHERNET);
+    let welcomed = |world: &World| world.streams.iter().flatten().any(|s| s.listener.is_some() && !s.is_up);
+    while !welcomed(&lab.world) {
+        assert!(lab.world.step(Time::from_secs(60)), "somebody dials");
+    }
+    lab.world.cut(island, true);
+    lab.run(lab.world.now().as_micros() / 1_000_000 + 5);
+    let visited = |world: &World| {
+        let listeners = world.streams.iter().flatten().filter_map(|stream| stream.listener.as_ref());
+        listeners.filter(|listener| listener.conn.is_some()).count()
+    };
+    assert_eq!(visited(&lab.world), 0);
+    lab.world.cut(island, false);
+    lab.run(90);
+    assert!(lab.is_whole(leech));
+}
+
+#[test]
+fn a_disk_that_is_behind_stops_the_network() {
+    let mut lab = Lab::new(1, 24 * MIB);
+    lab.seed("seed", World::INTERNET, ETHERNET);
+    let leech = lab.leech("a", World::INTERNET, ETHERNET);
+    let speed = crate::DiskSpeed { rate: Rate(1_000_000), ..crate::DiskSpeed::default() };
+    let hash = lab.torrent.info.info_hash();
+    lab.world.disk(leech, hash).unwrap().set_speed(speed);
+    let mut most = 0;
+    while lab.world.step(Time::from_secs(60)) {
+        most = most.max(lab.world.hosts[leech.0].writing);
+    }
+    assert!((tcp::WRITING_MAX..tcp::WRITING_MAX + MIB).contains(&most), "{most} bytes waited for the disk");
+    assert!(lab.is_whole(leech));
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Datagrams: one at a time over the sender's link, by chance lost or late, and so perhaps out of order;
-//! what finds a full queue is dropped.
+//! what finds its share of a queue full is dropped.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use model::{ByteCount, Time};
+use model::ByteCount;
 
 use super::{Happening, World};
-use crate::host::{Cargo, Datagram, Program};
+use crate::host::{Cargo, Datagram, Load, Program};
 use crate::link::Lane;
-use crate::packet::{Incident, Packet, Protocol, Rule, Stage, What};
+use crate::packet::{Packet, Protocol, Rule, Stage, What};
 use crate::topology::HostId;
 
 /// Bytes on the wire: with the headers of IPv4 and UDP.
@@ -32,24 +32,24 @@ impl World {
         seat.outgoing.push_back(datagram);
     }
 
-    pub(super) fn send_datagram(&mut self, host: HostId) {
+    pub(super) fn send_datagram(&mut self, host: HostId, allowed: u64) {
         let seat = &mut self.hosts[host.0];
         let Some(mut datagram) = seat.outgoing.pop_front() else { return };
-        if let Some(next) = seat.outgoing.front() {
-            seat.up.wait(Lane::Datagrams, on_wire(&next.bytes));
-        }
         let bytes = on_wire(&datagram.bytes);
+        if !seat.outgoing.is_empty() {
+            seat.up.wait_on(Lane::Datagrams, allowed.saturating_sub(bytes));
+        }
         seat.outgoing_bytes -= bytes;
+        let span = seat.up.wire.time_for(bytes);
         let sent = seat.up.wire.carry(self.now, bytes);
-        let packet = packet_of(&datagram);
-        let journey = self.topology.carry(self.now, seat.net, packet, 1, &mut self.incidents);
+        let journey = self.topology.carry(self.now, seat.net, packet_of(&datagram), 1, &mut self.incidents);
         self.trim_incidents();
         let Ok(journey) = journey else { return };
-        if journey.lost {
-            return self.note(host, sent, packet, Rule::Lost);
+        if journey.lost > 0 {
+            return;
         }
         (datagram.from, datagram.to) = (journey.packet.from, journey.packet.to);
-        let cargo = Box::new(Cargo::Datagram(datagram));
+        let cargo = Box::new(Cargo { span, load: Load::Datagram(datagram) });
         self.queue.push(sent.after(journey.delay), Happening::Arrive(journey.host, Lane::Datagrams, cargo));
     }
 
@@ -68,13 +68,7 @@ impl World {
     }
 
     pub(super) fn drop_datagram(&mut self, host: HostId, datagram: &Datagram) {
-        self.note(host, self.now, packet_of(datagram), Rule::QueueFull);
-    }
-
-    fn note(&mut self, host: HostId, time: Time, packet: Packet, rule: Rule) {
-        let place = self.hosts[host.0].name.clone();
-        self.incidents.push(Incident { time, place, packet, what: What::Dropped { rule } });
-        self.trim_incidents();
+        self.note(host, packet_of(datagram), What::Dropped { rule: Rule::QueueFull });
     }
 }
 
