@@ -9,6 +9,7 @@
 //! simulation  the world `sim`, which has no programs: the same loop in virtual time
 //! content   what is shared       torrent: made and verified   folder, log: what is written
 //! order     what many programs report, in the order of time
+//! storm     many runs of one plan, in world `sim`, each with a seed of its own
 //! summary   what came of it      describe: events as sentences for people
 //! audience  who watches
 //! ```
@@ -31,6 +32,7 @@ pub mod process;
 mod report;
 mod simulation;
 mod stage;
+pub mod storm;
 pub mod summary;
 mod torrent;
 

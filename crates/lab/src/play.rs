@@ -137,7 +137,7 @@ async fn perform(
     write(&folder.plan(), plan.to_yaml().as_bytes())?;
     audience.remark(&preparation(plan, found.as_ref()));
     if settings.world == World::Sim {
-        let making = torrent::make_in_memory(plan, &settings.scenario, folder, found);
+        let making = torrent::make_in_memory(plan, &settings.scenario, found);
         let (content, metainfo) = with_signs_of_life(making, audience, &mut interrupts).await?;
         return Simulation::new(plan, folder, metainfo, content)?
             .play_and_close(settings.speed, audience, interrupts, summary)

@@ -4,7 +4,7 @@
 //!
 //! # What is where
 //! [`World`] is the engine: hosts on links in networks, and one queue of what is about to happen.
-//! [`Play`] plays a [`scenario::Plan`] in it. Hosts have [`Disk`]s in memory. Between networks
+//! [`Play`] plays a [`scenario::Plan`] in it, [`matrix`] every kind of border by every other. Hosts have [`Disk`]s in memory. Between networks
 //! stand [`Nat`]s and [`Firewall`]s; each packet that they stop, and each outside address that they give, is an
 //! [`Incident`] that names the rule.
 //!
@@ -42,6 +42,7 @@ mod firewall;
 mod gear;
 mod host;
 mod link;
+pub mod matrix;
 mod middlebox;
 mod nat;
 mod original;

@@ -147,7 +147,7 @@ fn folder(summary: &Summary) -> Option<String> {
 }
 
 /// The path from here, where that is shorter.
-fn shortest(path: &Path) -> String {
+pub(crate) fn shortest(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let relative = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
     relative.unwrap_or(path).display().to_string()
