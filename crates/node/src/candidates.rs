@@ -44,6 +44,11 @@ const RETRY_MAX: Duration = Duration::from_secs(120);
 const FAILURES_MAX: u32 = 8;
 
 impl Candidates {
+    /// How many addresses are known.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// True when the address is news.
     pub(crate) fn add(&mut self, now: Time, addr: SocketAddr) -> bool {
         let useless = addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use events::{ClosedBy, Direction, Event, Remote, Source};
 use model::{Block, InfoHash, PeerId, Rate, Rng, Time, Wake};
-use swarm::{Limits, Persona, Status, Torrent, TorrentCommand, TorrentConfig, Turn};
+use swarm::{Limits, PeerView, Persona, Status, Torrent, TorrentCommand, TorrentConfig, Turn};
 use tracker::{AnnounceFacts, Announcer, AnnouncerCommand};
 use wire::Message;
 use wire::mse::SkeyTable;
@@ -51,6 +51,17 @@ pub(crate) struct Entry {
     pub(crate) ready: bool,
     /// When to look again whom to dial; set to now whenever an address, a place or a connection changes.
     pub(crate) dial_at: Option<Time>,
+}
+
+/// See [`Node::held`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Of all torrents, those that are being dialled and those without a handshake among them.
+    pub connections: usize,
+    /// Connected, and have not shaken hands.
+    pub strangers: usize,
+    /// That could be dialled, over all torrents.
+    pub addresses: usize,
 }
 
 /// Why a torrent can't be joined.
@@ -217,6 +228,20 @@ impl Node {
     /// Where a torrent stands.
     pub fn status(&self, torrent: TorrentKey) -> Option<Status> {
         Some(self.torrents.get(&torrent)?.torrent.status())
+    }
+
+    /// Who is connected in a torrent, as it sees them.
+    pub fn peers(&self, torrent: TorrentKey) -> impl Iterator<Item = PeerView<'_>> {
+        self.torrents.get(&torrent).into_iter().flat_map(|entry| entry.torrent.peers())
+    }
+
+    /// What a node holds of things that others could make it hold too many of.
+    pub fn held(&self) -> Held {
+        Held {
+            connections: self.connections.len(),
+            strangers: self.connections.values().filter(|c| c.is_stranger()).count(),
+            addresses: self.torrents.values().map(|entry| entry.candidates.len()).sum(),
+        }
     }
 
     // ---- facts ----

@@ -7,6 +7,7 @@ mod download;
 mod exchange;
 mod messages;
 mod upload;
+mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -24,6 +25,8 @@ use crate::metadata::MetadataFetch;
 use crate::peer::{Claim, Has, Introduction, Peer};
 use crate::rate::{Limits, RateMeter};
 use crate::{Choker, ChokerConfig, ConnId, DiskDone, DiskError, DiskOp, Persona, Picker, Picking};
+
+pub use view::PeerView;
 
 /// What a torrent wants done. The node carries it out or passes it on.
 #[derive(Debug)]
