@@ -25,6 +25,9 @@ const STRANGERS_MAX: usize = 100;
 /// Two connections that came up this close were dialled by both sides without knowing of each other.
 const SAME_TIME: Duration = Duration::from_secs(3);
 
+/// A connection on which nothing came for so long may be dead.
+const SILENT: Duration = Duration::from_secs(3);
+
 /// Attempts under way at once for one torrent.
 const DIALLING_MAX: usize = 20;
 
@@ -318,15 +321,22 @@ impl Node {
         self.connections.iter().find(|(_, c)| same(c)).map(|(&conn, _)| conn)
     }
 
-    /// Two connections to one peer. One that works is kept; when both sides dialled at the same time,
-    /// both must keep the same one: what the peer with the lower id dialled. True when the new one stays.
+    /// Two connections to one peer, of which one stays. True when that is the new one.
+    /// - Both sides dialled at the same time: both must keep the same one, what the peer with the lower id dialled.
+    /// - Bytes still come on the old one, or the new one is from another host, and anybody could use the id: the
+    ///   old one.
+    /// - Else the new one. Nobody dials whom it is connected to, so the other side has lost the old one, and
+    ///   we did not hear of that: a NAT forgot it, or the way was cut. We would after minutes.
     fn prefer_over(&mut self, now: Time, new: ConnId, old: ConnId, peer_id: PeerId) -> bool {
         let (Some(new_one), Some(old_one)) = (self.connections.get(&new), self.connections.get(&old)) else {
             return true;
         };
         let at_the_same_time = now.since(old_one.since) < SAME_TIME && new_one.direction != old_one.direction;
         let lower_ones = if self.config.peer_id < peer_id { Direction::Out } else { Direction::In };
-        let keep_new = at_the_same_time && new_one.direction == lower_ones;
+        let keep_new = match at_the_same_time {
+            true => new_one.direction == lower_ones,
+            false => new_one.remote.ip() == old_one.remote.ip() && now.since(old_one.heard_at) >= SILENT,
+        };
         let loser = if keep_new { old } else { new };
         if let Some(connection) = self.connections.get(&loser)
             && connection.direction == Direction::Out

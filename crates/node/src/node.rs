@@ -249,7 +249,7 @@ impl Node {
     /// Bytes came. `buf` holds all that was read and not used yet: whole messages are split off its
     /// front, a partial one is left in place.
     pub fn handle_received(&mut self, now: Time, conn: ConnId, buf: &mut BytesMut) {
-        self.take_in(conn, buf);
+        self.take_in(now, conn, buf);
         while let Some(connection) = self.connections.get_mut(&conn) {
             match connection.stage {
                 Stage::Dialling => break,
@@ -285,8 +285,9 @@ impl Node {
     }
 
     /// Records what came as it was on the wire, then decrypts it where it lies.
-    fn take_in(&mut self, conn: ConnId, buf: &mut BytesMut) {
+    fn take_in(&mut self, now: Time, conn: ConnId, buf: &mut BytesMut) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.heard_at = now;
         let left_over = connection.left_over.min(buf.len());
         if connection.recorder.is_some() {
             self.record(conn, Direction::In, &buf[left_over..]);
