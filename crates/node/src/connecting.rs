@@ -11,7 +11,7 @@ use model::{InfoHash, PeerId, Time, Wake};
 use swarm::Introduction;
 use wire::{Handshake, Reserved};
 
-use crate::candidates::Try;
+use crate::candidates::{Company, Try};
 use crate::connection::{Connection, Stage};
 use crate::glass::Recorder;
 use crate::{Command, ConnId, Node, TorrentKey};
@@ -30,6 +30,9 @@ const SILENT: Duration = Duration::from_secs(3);
 
 /// Attempts under way at once for one torrent.
 const DIALLING_MAX: usize = 20;
+
+/// Why one of whom there is proof that it lied is turned away.
+const BANNED: &str = "banned";
 
 impl Node {
     /// Somebody dialled us. `None` turns it away: close it.
@@ -156,14 +159,15 @@ impl Node {
         }
         let connected: BTreeSet<PeerId> =
             self.connections.values().filter(|c| c.torrent == Some(key)).filter_map(Connection::peer_id).collect();
+        let company = Company { connected, is_useless: entry.torrent.lacks_sources() };
         loop {
             let room = self.has_room_to_dial(key);
             let Some(entry) = self.torrents.get_mut(&key) else { return };
             if !room {
                 return; // a connection that ends asks again
             }
-            let Some(Try { addr, attempt, plain }) = entry.candidates.take(now, &connected, &mut self.rng) else {
-                entry.dial_at = entry.candidates.wake(&connected);
+            let Some(Try { addr, attempt, plain }) = entry.candidates.take(now, &company, &mut self.rng) else {
+                entry.dial_at = entry.candidates.wake(&company);
                 return;
             };
             let conn = self.new_conn();
@@ -292,7 +296,7 @@ impl Node {
             return Err("it is ourselves".to_owned());
         }
         if entry.banned.contains(&peer_id) {
-            return Err("banned".to_owned());
+            return Err(BANNED.to_owned());
         }
         if entry.torrent.is_halted() {
             return Err("our torrent stopped".to_owned());
@@ -307,7 +311,8 @@ impl Node {
         let Some(connection) = self.connections.get(&conn) else { return };
         let (remote, direction, key) = (connection.remote, connection.direction, connection.torrent);
         self.note(Event::Rejected { conn: conn.0, remote: Remote::Addr(remote), why: why.to_owned() });
-        if why == "it is ourselves"
+        let for_ever = ["it is ourselves", BANNED].contains(&why);
+        if for_ever
             && direction == Direction::Out
             && let Some(entry) = key.and_then(|key| self.torrents.get_mut(&key))
         {

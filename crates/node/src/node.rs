@@ -403,7 +403,7 @@ impl Node {
                 }
                 TorrentCommand::Found(addrs) => self.found(now, key, addrs, Source::Pex),
                 TorrentCommand::Listens { peer_id, addr } => self.listens(now, key, peer_id, addr),
-                TorrentCommand::Ban { peer_id, listen } => self.ban(now, key, peer_id, listen),
+                TorrentCommand::Ban { peer_id } => self.ban(now, key, peer_id),
                 TorrentCommand::Halt { .. } => {
                     self.announce(now, key, |announcer, now, facts| announcer.stop(now, facts));
                 }
@@ -419,20 +419,17 @@ impl Node {
         }
     }
 
-    /// A peer that is connected already can be dialled there: later, should it get lost.
+    /// A peer that is connected already says that it can be dialled there.
     fn listens(&mut self, now: Time, key: TorrentKey, peer_id: PeerId, addr: SocketAddr) {
         if let Some(entry) = self.torrents.get_mut(&key) {
-            entry.candidates.add(now, addr);
-            entry.candidates.answered(addr, peer_id);
+            entry.candidates.claimed(now, addr, peer_id);
         }
     }
 
-    fn ban(&mut self, now: Time, key: TorrentKey, peer_id: PeerId, listen: Option<SocketAddr>) {
+    fn ban(&mut self, now: Time, key: TorrentKey, peer_id: PeerId) {
         let Some(entry) = self.torrents.get_mut(&key) else { return };
         entry.banned.insert(peer_id);
-        if let Some(addr) = listen {
-            entry.candidates.ban(addr);
-        }
+        entry.candidates.ban_peer(peer_id);
         let theirs = |c: &Connection| c.torrent == Some(key) && c.peer_id() == Some(peer_id);
         let conns: Vec<ConnId> = self.connections.iter().filter(|(_, c)| theirs(c)).map(|(&conn, _)| conn).collect();
         for conn in conns {

@@ -65,7 +65,6 @@ pub enum TorrentCommand {
     /// Never again.
     Ban {
         peer_id: PeerId,
-        listen: Option<SocketAddr>,
     },
     /// The torrent can't go on.
     Halt {
@@ -165,7 +164,6 @@ struct Acquaintance {
     conn: ConnId,
     peer_id: PeerId,
     remote: SocketAddr,
-    listen: Option<SocketAddr>,
     banned: bool,
 }
 
@@ -263,6 +261,11 @@ impl Torrent {
     /// True when every piece is here and verified.
     pub fn is_complete(&self) -> bool {
         matches!(&self.stage, Stage::Active(picker) if picker.have().is_full())
+    }
+
+    /// True when something is missing that nobody who is connected has.
+    pub fn lacks_sources(&self) -> bool {
+        !self.is_complete() && !self.is_halted() && !self.peers.values().any(|peer| peer.we_want)
     }
 
     pub fn is_halted(&self) -> bool {
@@ -553,14 +556,14 @@ impl Torrent {
         if let Some(at) = self.culprits.iter().rposition(|known| known.conn == conn) {
             return Some(Culprit(at));
         }
-        let Introduction { peer_id, remote, listen, .. } = self.peers.get(&conn)?.intro;
+        let Introduction { peer_id, remote, .. } = self.peers.get(&conn)?.intro;
         // Somebody who comes again is the same one, and takes no new place.
         let again = |known: &Acquaintance| known.peer_id == peer_id && known.remote.ip() == remote.ip();
         if let Some(at) = self.culprits.iter().position(again) {
             (self.culprits[at].conn, self.culprits[at].remote) = (conn, remote);
             return Some(Culprit(at));
         }
-        self.culprits.push(Acquaintance { conn, peer_id, remote, listen, banned: false });
+        self.culprits.push(Acquaintance { conn, peer_id, remote, banned: false });
         Some(Culprit(self.culprits.len() - 1))
     }
 
@@ -569,12 +572,12 @@ impl Torrent {
         if std::mem::replace(&mut known.banned, true) {
             return;
         }
-        let (conn, peer_id, remote, listen) = (known.conn, known.peer_id, Remote::Addr(known.remote), known.listen);
+        let (conn, peer_id, remote) = (known.conn, known.peer_id, Remote::Addr(known.remote));
         self.note(Event::PeerBanned { remote, why: why.to_owned() });
         if self.peers.contains_key(&conn) {
             self.out.push_back(TorrentCommand::Close { conn, why: format!("banned: {why}"), for_good: true });
         }
-        self.out.push_back(TorrentCommand::Ban { peer_id, listen });
+        self.out.push_back(TorrentCommand::Ban { peer_id });
     }
 }
 
