@@ -138,7 +138,8 @@ fn cast() -> Playbill {
     let mut plan = Plan::draw(0);
     let honest = Peer { persona: Persona::Honest, slots: 2, ..plan.peer(A).clone() };
     let lies = Peer { who: LIAR, persona: Persona::Poisoner, ..honest.clone() };
-    plan.peers = vec![honest.clone(), Peer { who: B, ..honest }, lies];
+    let other = Peer { who: B, ..honest.clone() };
+    plan.peers = vec![honest, other, lies];
     Playbill { plan, lie: Lie::None }
 }
 

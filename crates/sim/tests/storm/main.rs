@@ -9,7 +9,7 @@
 //! [`reach`] works out what everybody can get.
 //!
 //! A failure names its seed and prints the storm, the last events and the command that plays it again. Variables:
-//! `STORM_SEED=17` plays that one, in the test `one_storm`; with `STORM_EVENTS=1000` so many
+//! `STORM_SEED=17` plays that one, in the test `one_storm`, and `STORM_SEED=1000..2000` those; with `STORM_EVENTS=1000` so many
 //! events are printed; with `STORM_SHRINK=1` peers and faults are taken out while the same rule is still
 //! broken.
 
@@ -54,11 +54,15 @@ storms! {
     storms_875_to_999_break_no_rule: 875..1000;
 }
 
-/// The storm of `STORM_SEED`, or of 17.
+/// The storm of `STORM_SEED`, or of 17; or many, one after the other.
 #[test]
 fn one_storm() {
-    let seed = std::env::var("STORM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(17);
-    let plan = Plan::draw(seed);
+    let seeds = std::env::var("STORM_SEED").unwrap_or("17".to_owned());
+    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("STORM_SEED is a number, or two: 1000..2000"));
+    if let Some((first, end)) = seeds.split_once("..") {
+        return weather(number(first)..number(end));
+    }
+    let plan = Plan::draw(number(&seeds));
     match play(&plan, Lie::None) {
         Ok(outcome) => println!("{plan}{} lines, {} steps", outcome.log.len(), outcome.happened),
         Err(failure) if std::env::var_os("STORM_SHRINK").is_some() => panic!("{}", shrink(failure)),

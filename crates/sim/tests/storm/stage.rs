@@ -261,7 +261,7 @@ impl Stage {
         };
         let slowest = self.plan.peers.iter().map(rate).min().unwrap_or(Rate(1));
         let all = ByteCount(self.plan.content.0 * self.plan.peers.len() as u64);
-        Duration::from_secs(900) + slowest.time_for(all).unwrap_or_default() * 3
+        Duration::from_secs(300) + slowest.time_for(all).unwrap_or_default()
     }
 
     fn lacks(&mut self, who: Who, expected: &PieceSet) -> Option<String> {

@@ -46,10 +46,10 @@ impl Rule for NoHonestBanned {
                 Some(whom) => return Err(format!("{by} bans {whom}, who is honest: {why}")),
                 None => return Err(format!("{by} bans somebody we do not know: {why}")),
             },
-            Fact::Failed { who, suspects } if !self.misled.contains(who) => {
-                if !suspects.iter().flatten().any(|suspect| self.lies(*suspect)) {
-                    return Err(format!("a piece of {who} is wrong, and {suspects:?} are honest"));
-                }
+            Fact::Failed { who, suspects }
+                if !self.misled.contains(who) && !suspects.iter().flatten().any(|suspect| self.lies(*suspect)) =>
+            {
+                return Err(format!("a piece of {who} is wrong, and {suspects:?} are honest"));
             }
             _ => {}
         }

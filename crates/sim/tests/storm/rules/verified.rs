@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{PeerId, PieceSet, Time};
+use model::{Block, PeerId, PieceSet, Time};
 
 use crate::facts::{Fact, Rule, Sight};
 use crate::plan::Who;
@@ -39,17 +39,8 @@ impl Rule for OnlyVerified {
                 self.found(who)?.insert(piece);
             }
             Fact::Completed { who, whole: false } => return Err(format!("{who} says it is complete, and it is not")),
-            Fact::Sent { by, block, .. } => {
-                if !self.found(by)?.has(block.piece) {
-                    return Err(format!("{by} sent {block} of a piece that it has not found right"));
-                }
-            }
-            Fact::Sees(Sight { by, id, pieces: Some(pieces), .. }) if !pieces.is_empty() => {
-                if self.found.get(&id).is_none_or(|found| found.lacks_any_of(pieces)) {
-                    let who = self.ids.iter().find(|(_, known)| **known == id).map(|(who, _)| who);
-                    return Err(format!("{by} was told by {who:?} of a piece that it has not found right"));
-                }
-            }
+            Fact::Sent { by, block, .. } => return self.served(by, block),
+            Fact::Sees(Sight { by, id, pieces: Some(pieces), .. }) => return self.told(by, id, pieces),
             _ => {}
         }
         Ok(())
@@ -57,6 +48,26 @@ impl Rule for OnlyVerified {
 }
 
 impl OnlyVerified {
+    fn served(&mut self, by: Who, block: Block) -> Result<(), String> {
+        match self.found(by)?.has(block.piece) {
+            true => Ok(()),
+            false => Err(format!("{by} sent {block} of a piece that it has not found right")),
+        }
+    }
+
+    /// One was told by another, known by its id, that it has these.
+    fn told(&self, whom: Who, id: PeerId, pieces: &PieceSet) -> Result<(), String> {
+        let lied = match self.found.get(&id) {
+            Some(found) => found.lacks_any_of(pieces),
+            None => !pieces.is_empty(),
+        };
+        if !lied {
+            return Ok(());
+        }
+        let who = self.ids.iter().find(|(_, known)| **known == id).map(|(who, _)| who);
+        Err(format!("{whom} was told by {who:?} of a piece that it has not found right"))
+    }
+
     fn found(&mut self, who: Who) -> Result<&mut PieceSet, String> {
         let id = self.id(who)?;
         self.found.get_mut(&id).ok_or_else(|| format!("{who} takes no part"))
