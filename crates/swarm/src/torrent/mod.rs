@@ -7,6 +7,7 @@ mod download;
 mod exchange;
 mod messages;
 mod upload;
+mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -24,6 +25,8 @@ use crate::metadata::MetadataFetch;
 use crate::peer::{Claim, Has, Introduction, Peer};
 use crate::rate::{Limits, RateMeter};
 use crate::{Choker, ChokerConfig, ConnId, DiskDone, DiskError, DiskOp, Persona, Picker, Picking};
+
+pub use view::PeerView;
 
 /// What a torrent wants done. The node carries it out or passes it on.
 #[derive(Debug)]
@@ -62,7 +65,6 @@ pub enum TorrentCommand {
     /// Never again.
     Ban {
         peer_id: PeerId,
-        listen: Option<SocketAddr>,
     },
     /// The torrent can't go on.
     Halt {
@@ -164,7 +166,6 @@ struct Acquaintance {
     conn: ConnId,
     peer_id: PeerId,
     remote: SocketAddr,
-    listen: Option<SocketAddr>,
     banned: bool,
 }
 
@@ -262,6 +263,11 @@ impl Torrent {
     /// True when every piece is here and verified.
     pub fn is_complete(&self) -> bool {
         matches!(&self.stage, Stage::Active(picker) if picker.have().is_full())
+    }
+
+    /// True when something is missing that nobody who is connected has.
+    pub fn lacks_sources(&self) -> bool {
+        !self.is_complete() && !self.is_halted() && !self.peers.values().any(|peer| peer.we_want)
     }
 
     pub fn is_halted(&self) -> bool {
@@ -570,14 +576,14 @@ impl Torrent {
         if let Some(at) = self.culprits.iter().rposition(|known| known.conn == conn) {
             return Some(Culprit(at));
         }
-        let Introduction { peer_id, remote, listen, .. } = self.peers.get(&conn)?.intro;
+        let Introduction { peer_id, remote, .. } = self.peers.get(&conn)?.intro;
         // Somebody who comes again is the same one, and takes no new place.
         let again = |known: &Acquaintance| known.peer_id == peer_id && known.remote.ip() == remote.ip();
         if let Some(at) = self.culprits.iter().position(again) {
             (self.culprits[at].conn, self.culprits[at].remote) = (conn, remote);
             return Some(Culprit(at));
         }
-        self.culprits.push(Acquaintance { conn, peer_id, remote, listen, banned: false });
+        self.culprits.push(Acquaintance { conn, peer_id, remote, banned: false });
         Some(Culprit(self.culprits.len() - 1))
     }
 
@@ -586,12 +592,12 @@ impl Torrent {
         if std::mem::replace(&mut known.banned, true) {
             return;
         }
-        let (conn, peer_id, remote, listen) = (known.conn, known.peer_id, Remote::Addr(known.remote), known.listen);
+        let (conn, peer_id, remote) = (known.conn, known.peer_id, Remote::Addr(known.remote));
         self.note(Event::PeerBanned { remote, why: why.to_owned() });
         if self.peers.contains_key(&conn) {
             self.out.push_back(TorrentCommand::Close { conn, why: format!("banned: {why}"), for_good: true });
         }
-        self.out.push_back(TorrentCommand::Ban { peer_id, listen });
+        self.out.push_back(TorrentCommand::Ban { peer_id });
     }
 }
 
