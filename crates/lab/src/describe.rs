@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use events::{Event, Record, Remote, Source, Strategy};
+use events::{Event, FlowClass, Record, Remote, Source, Strategy, Transport};
 use model::ByteCount;
 
 /// How much a screen cares.
@@ -91,6 +91,21 @@ pub fn describe(record: &Record) -> Option<String> {
         Event::MetadataFailed { why, .. } => format!("{me} gets no description of the torrent: {why}"),
         Event::PeerMisbehaved { remote, why, .. } => format!("{me} closes the connection to {remote}: {why}"),
         Event::PeerBanned { remote, why } => format!("{me} bans {remote}: {why}"),
+        Event::NatMapped { protocol, from, to, outside } => {
+            let what = if *protocol == Transport::Tcp { "call" } else { "datagrams" };
+            format!("{me}: the NAT sends {from}'s {what} to {to} out as {outside}")
+        }
+        Event::PortForwarded { protocol, inside, outside } => {
+            let protocol = if *protocol == Transport::Tcp { "TCP" } else { "UDP" };
+            format!("{me}: whoever calls {outside} ({protocol}) reaches {inside}")
+        }
+        Event::PacketDropped { from, to, packet, why, .. } => {
+            format!("{me}: {}, dropped: {why}", carried(from, to, packet))
+        }
+        Event::PacketRefused { from, to, packet, why, .. } => {
+            format!("{me}: {}, turned back with a reset: {why}", carried(from, to, packet))
+        }
+        Event::FlowInspected { from, to, class, does, .. } => inspected(me, from, to, *class, does),
         Event::TrackerAnnounced { remote, event, left, returned, .. } => announced(remote, event, *left, *returned),
         Event::TrackerRefused { remote, why, .. } => format!("the tracker refuses {remote}: {why}"),
         Event::TrackerExpired { remote, .. } => {
@@ -125,6 +140,7 @@ pub fn weight(event: &Event) -> Weight {
         | Event::MetadataFailed { .. }
         | Event::PeerMisbehaved { .. }
         | Event::PeerBanned { .. }
+        | Event::PortForwarded { .. }
         | Event::Step { .. }
         | Event::Note { .. } => Weight::Milestone,
         Event::Unchoked { .. }
@@ -132,9 +148,32 @@ pub fn weight(event: &Event) -> Weight {
         | Event::EndgameEntered { .. }
         | Event::TrackerAnnounced { .. }
         | Event::TrackerRefused { .. }
+        | Event::NatMapped { .. }
+        | Event::PacketDropped { .. }
+        | Event::PacketRefused { .. }
+        | Event::FlowInspected { .. }
         | Event::Rejected { .. } => Weight::Turn,
         _ => Weight::Detail,
     }
+}
+
+fn carried(from: &Remote, to: &Remote, packet: &str) -> String {
+    match packet {
+        "open" => format!("{from}'s call to {to}"),
+        "datagram" => format!("a datagram from {from} to {to}"),
+        "end" => format!("{from}'s goodbye to {to}"),
+        _ => format!("what {from} sends to {to}"),
+    }
+}
+
+fn inspected(me: &str, from: &Remote, to: &Remote, class: FlowClass, does: &str) -> String {
+    let does = match does {
+        "drop" => "lets it vanish",
+        "reset" => "resets it",
+        "throttle" => "slows it down",
+        other => other,
+    };
+    format!("{me}: the provider takes {from}'s connection to {to} for {}, and {does}", class.name())
 }
 
 fn checked(me: &str, have: u32, pieces: u32, bytes: ByteCount) -> Option<String> {
@@ -231,6 +270,21 @@ mod tests {
         assert_eq!(told(checked(0)), None);
         assert!(told(checked(3)).unwrap().contains("goes on from 3 of 4"));
         assert!(told(checked(4)).unwrap().contains("has everything"));
+    }
+
+    #[test]
+    fn what_a_network_does_to_packets_names_who_called_whom() {
+        let (from, to, protocol) = (Remote::from("bob"), Remote::from("carol"), Transport::Tcp);
+        let (packet, rule, why) = ("open".into(), "no-mapping".into(), "nobody inside has sent from this port".into());
+        let dropped = Event::PacketDropped { protocol, from, to, packet, packets: 1, rule, why };
+        assert_eq!(
+            told(dropped).unwrap(),
+            "alice: bob's call to carol, dropped: nobody inside has sent from this port"
+        );
+        let (from, to, class) = (Remote::from("bob"), Remote::from("carol"), FlowClass::PlaintextBittorrent);
+        let reset = Event::FlowInspected { from, to, class, rule: "x".into(), does: "reset".into(), rate: None };
+        let text = "alice: the provider takes bob's connection to carol for plaintext-bittorrent, and resets it";
+        assert_eq!(told(reset).unwrap(), text);
     }
 
     #[test]

@@ -272,9 +272,8 @@ impl<'a> Performance<'a> {
     }
 
     fn carry_out(&mut self, step: &Step) -> Result<(), Broke> {
-        let who = step.action.who().map(|who| who.names().iter().cloned().collect()).unwrap_or_default();
-        let action = step.action.verb().to_owned();
-        self.say(Event::Step { step: step.number, action, who, why: step.when.to_string() });
+        let (action, who) = (step.action.verb().to_owned(), step.action.names());
+        self.say(Event::Step { step: step.number, action, who, why: step.timing() });
         match &step.action {
             Action::Join(who) | Action::Restart(who) => self.start_peers(who),
             Action::Leave(who) => self.each(who, |play, name| play.stage.leave(name, play.clock.now())),

@@ -151,6 +151,7 @@ fn step_flow(step: &Step) -> String {
         }
     };
     flow.add("do", step.action.verb()).add_some("who", step.action.who()).add_some("net", step.action.net());
+    flow.add_some("over", (!step.over.is_zero()).then(|| show_duration(step.over)));
     match &step.action {
         Action::SetLimit { up, down, .. } | Action::SetLink { up, down, .. } => {
             for (key, limit) in [("up", up), ("down", down)] {

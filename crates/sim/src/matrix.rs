@@ -20,10 +20,11 @@ use model::{PeerId, Rng, Time};
 use node::{JoinOptions, NodeConfig, TorrentKey, TorrentSource};
 
 use crate::content::made_up;
-use crate::disk::{Disk, Original};
+use crate::disk::Disk;
 use crate::gear::Preset;
 use crate::host::Access;
 use crate::nat::Behaviour;
+use crate::original::Original;
 use crate::packet::{Incident, Packet, Protocol, Rule, What};
 use crate::topology::{HostId, Line, NetId};
 use crate::world::{PEER_PORT, World};
@@ -314,7 +315,7 @@ impl Pair {
         let end = self.watch(name, began);
         let mut incidents = Vec::new();
         for incident in self.world.take_incidents() {
-            let stopped = !matches!(incident.what, What::Mapped { .. });
+            let stopped = matches!(incident.what, What::Dropped { .. } | What::Refused { .. });
             incidents.push(incident);
             if stopped {
                 break;
@@ -377,7 +378,7 @@ fn failure(own: &str, incidents: &[Incident], dialler_says: String) -> Failure {
     let (rule, refused) = match stopped.what {
         What::Dropped { rule } => (rule, false),
         What::Refused { rule } => (rule, true),
-        What::Mapped { .. } => unreachable!("the first that was stopped is the last kept"),
+        What::Mapped { .. } | What::Marked { .. } => unreachable!("the first that was stopped is the last kept"),
     };
     let is_rows = |place: &str| matches!(place, ROW | ROW_PROVIDER);
     let is_own = is_rows(&stopped.place) == is_rows(own);

@@ -352,9 +352,8 @@ impl Play {
     // ---- the script ----
 
     fn carry_out(&mut self, step: &Step) {
-        let who = step.action.who().map(|who| who.names().iter().cloned().collect()).unwrap_or_default();
-        let action = step.action.verb().to_owned();
-        self.say(Event::Step { step: step.number, action, who, why: step.when.to_string() });
+        let (action, who) = (step.action.verb().to_owned(), step.action.names());
+        self.say(Event::Step { step: step.number, action, who, why: step.timing() });
         match &step.action {
             Action::Join(who) | Action::Restart(who) => self.each(who, Self::start),
             Action::Leave(who) => self.each(who, Self::leave),

@@ -178,7 +178,7 @@ fn nothing_is_past(deadline: Duration, script: &Script, checks: &Checks, faults:
     let help = format!("the run ends at its `deadline`, after {}", show_duration(deadline));
     for (step, spot) in script.steps.iter().zip(&script.spots) {
         let last = match step.when {
-            When::At(at) => at,
+            When::At(at) => at + step.over,
             When::After { .. } => step.within,
         };
         if last > deadline {

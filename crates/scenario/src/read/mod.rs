@@ -141,10 +141,10 @@ fn default_deadline(script: &[Step], checks: &[Check]) -> Duration {
         Expectation::Never { until: Some(Until::Time(at)), .. } => Some(*at),
         _ => None,
     });
-    let waits = script.iter().map(|step| step.within).filter(|within| !within.is_zero());
+    let waits = script.iter().filter(|step| !step.within.is_zero()).map(|step| step.within + step.over);
     let last = within.chain(waits).max().unwrap_or(DEADLINE_WITHOUT_MOMENTS);
     let fixed = script.iter().map(|step| match step.when {
-        When::At(at) => at,
+        When::At(at) => at + step.over,
         When::After { .. } => Duration::ZERO,
     });
     (fixed.fold(last, Duration::max) + DEADLINE_ROOM).min(DEADLINE_MAX)

@@ -38,7 +38,7 @@ script:
   - { after: sharer-2 reaches 12.5 %, do: set-limit, who: sharer-2, up: unlimited, down: 10 kB/s }
   - { after: seed uploads 120 %, do: set-persona, who: seed, persona: slow }
   - { at: 40 s, do: kill, who: [sharer-1, rider] }
-  - { at: 41 s, do: restart, who: sharer-1 }
+  - { at: 41 s, do: restart, who: sharer-1, over: 2 s }
   - { at: 50 s, do: note, text: "look: it \"goes\" on\\" }
 check:
   - { complete: [sharer, stock], within: 2 min, level: warn }
