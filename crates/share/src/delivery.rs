@@ -191,7 +191,9 @@ impl Delivery {
             }
             Event::Exchanged { remote, sent, .. } => self.exchanged(remote, *sent),
             Event::Closed { conn, .. } => self.closed(*conn),
-            Event::TrackerAnnounced { peer_id, left, event, .. } => self.announced(now, *peer_id, *left, event),
+            Event::TrackerAnnounced { remote, peer_id, left, event, .. } if *left == ByteCount::ZERO => {
+                self.announced(now, *peer_id, remote, event);
+            }
             Event::AnnounceSent { tracker, .. } => {
                 self.trackers.entry(tracker.clone()).or_insert(TrackerState::Asked);
             }
@@ -266,15 +268,14 @@ impl Delivery {
         recipient.moved_at = now;
         if have == pieces && recipient.complete.is_none() {
             recipient.complete = Some(if is_new { Proof::CameWithAll } else { Proof::Pieces });
-            if is_new {
-                self.look_for_the_same(conn);
+            if is_new && let Some(id) = self.connections.get(&conn).and_then(|connection| connection.peer) {
+                self.look_for_the_same(id);
             }
         }
     }
 
     /// Somebody came with everything: is it one that had everything before, and came again under another id?
-    fn look_for_the_same(&mut self, conn: u64) {
-        let Some(id) = self.connections.get(&conn).and_then(|connection| connection.peer) else { return };
+    fn look_for_the_same(&mut self, id: PeerId) {
         let ip_of = |recipient: &Recipient| recipient.remote.as_ref().and_then(address);
         let Some(ip) = self.recipients.get(&id).and_then(ip_of) else { return };
         let before = |(other, recipient): (&PeerId, &Recipient)| {
@@ -314,14 +315,18 @@ impl Delivery {
         }
     }
 
-    /// Somebody told our tracker how much it lacks.
-    fn announced(&mut self, now: Time, peer_id: PeerId, left: ByteCount, event: &str) {
-        if left > ByteCount::ZERO {
+    /// Somebody told our tracker that it lacks nothing.
+    fn announced(&mut self, now: Time, id: PeerId, remote: &Remote, event: &str) {
+        let Some(recipient) = self.recipient(now, id) else { return };
+        recipient.remote.get_or_insert_with(|| remote.clone());
+        if recipient.complete.is_some() {
             return;
         }
-        let Some(recipient) = self.recipient(now, peer_id) else { return };
-        let proof = if event == "completed" { Proof::Tracker } else { Proof::CameWithAll };
-        recipient.complete.get_or_insert(proof);
+        let came_with_all = event != "completed" && recipient.pieces == 0;
+        recipient.complete = Some(if came_with_all { Proof::CameWithAll } else { Proof::Tracker });
+        if came_with_all {
+            self.look_for_the_same(id);
+        }
     }
 
     fn fail(&mut self, why: String) {
@@ -656,6 +661,13 @@ mod tests {
         share.tell(&announced(id(1), 0, "completed"));
         assert_eq!(share.delivery.recipients()[0].complete, Some(Proof::Tracker));
         assert_eq!(share.delivery.end(), Some(&End::Well(Why::Delivered)));
+
+        // A client that was started again has another id, and everything.
+        let mut share = Share::to(2);
+        share.tell(&announced(id(1), 0, "completed"));
+        share.tell(&announced(id(2), 0, "started"));
+        assert_eq!(share.delivery.tally().complete, 1);
+        assert_eq!(share.delivery.end(), None);
     }
 
     #[test]

@@ -192,14 +192,19 @@ impl Parcel {
         })
     }
 
-    /// Writes the torrent and the note again, with other trackers or another port.
+    /// Writes the torrent and the note, with other trackers or another port. A torrent that says the same stays
+    /// as it is: somebody else may have made it, and have said more.
     pub fn written(self) -> Result<Self, ParcelError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| ParcelError::Write { path, source }
         };
         let note = note_of(&self.torrent_file);
-        replace(&self.torrent_file, &self.torrent.to_bytes(), false).map_err(failed(&self.torrent_file))?;
+        if !fs::read(&self.torrent_file)
+            .is_ok_and(|bytes| Metainfo::from_bytes(&bytes).ok() == Some(self.torrent.clone()))
+        {
+            replace(&self.torrent_file, &self.torrent.to_bytes(), false).map_err(failed(&self.torrent_file))?;
+        }
         let text = serde_json::to_vec(&self.note).expect("a note is plain data");
         replace(&note, &text, true).map_err(failed(&note))?;
         Ok(self)

@@ -11,8 +11,9 @@ pub(crate) fn qr(text: &str, width: usize) -> Option<Vec<String>> {
     if code.width() + 2 * QUIET_ZONE > width {
         return None;
     }
-    // Light modules are drawn and dark ones left out; the style below makes the drawn ones white.
-    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build();
+    // The renderer draws what it takes for dark. Light modules are drawn, so that the code is right on a dark
+    // terminal without colours too; with them it is right on any.
+    let drawn = code.render::<Dense1x2>().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build();
     Some(drawn.lines().map(|line| format!("{WHITE_ON_BLACK}{line}{WHITE_ON_BLACK:#}")).collect())
 }
 

@@ -467,13 +467,17 @@ impl Sharer<'_> {
         let (mut obeyed, mut told, mut finishing) = (0, None, false);
         loop {
             let now = self.clock.now();
-            if let Some(delivery) = &mut *hearing.lock() {
+            // A copy is shown: a slow terminal must not hold up the peer.
+            let delivery = hearing.lock().as_mut().map(|delivery| {
                 delivery.handle_time(now);
                 while obeyed < self.interrupts.count() {
                     delivery.stop(now);
                     obeyed += 1;
                 }
-                screen.show(now, delivery);
+                delivery.clone()
+            });
+            if let Some(delivery) = delivery {
+                screen.show(now, &delivery);
                 let tally = delivery.tally();
                 if told != Some(tally) {
                     self.tell(&json!({ "share": "tally", "complete": tally.complete, "perhaps": tally.perhaps,
