@@ -25,6 +25,7 @@ pub mod interrupt;
 mod local;
 mod log;
 mod order;
+mod parcel;
 mod performance;
 mod play;
 pub mod process;

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use metainfo::Metainfo;
 use scenario::{Client, Plan, World};
 use sim::content::CONTENT_MAX;
 use tokio::sync::watch;
@@ -145,8 +144,8 @@ async fn perform(
             .await;
     }
     let making = torrent::make(plan, &settings.scenario, folder, found);
-    let (content, metainfo): (Content, Metainfo) = with_signs_of_life(making, audience, &mut interrupts).await?;
-    let props = Props { plan, program: &settings.program, folder, content, metainfo };
+    let made = with_signs_of_life(making, audience, &mut interrupts).await?;
+    let props = Props { plan, program: &settings.program, folder, made };
     Performance::new(props, audience, interrupts)?.play_and_close(summary).await
 }
 

@@ -12,6 +12,7 @@ use sim::content::CONTENT_MAX;
 
 use crate::content::{Content, ContentError};
 use crate::folder::RunFolder;
+use crate::parcel::{Parcel, ParcelError, SharedParcel};
 
 /// Why there is no torrent.
 #[derive(Debug, thiserror::Error)]
@@ -30,23 +31,39 @@ pub enum TorrentError {
     InMemory(#[from] sim::content::ContentError),
     #[error(transparent)]
     Changed(#[from] sim::OriginalError),
+    #[error(transparent)]
+    Parcel(#[from] ParcelError),
 }
 
-/// Makes the content, unless it was found, and a torrent of it that names no tracker yet.
+/// What peers share, complete but for the tracker's address.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) content: Content,
+    pub(crate) metainfo: Metainfo,
+    /// Where `content` is an archive.
+    pub(crate) parcel: SharedParcel,
+}
+
+/// Makes the content, unless it was found; packs it if the plan says so; and makes a torrent of it that names no tracker yet.
 pub(crate) async fn make(
     plan: &Plan,
     scenario: &str,
     folder: &RunFolder,
     found: Option<Content>,
-) -> Result<(Content, Metainfo), TorrentError> {
-    let (plan, name, made_in) = (plan.clone(), name(plan, scenario), folder.content());
+) -> Result<Made, TorrentError> {
+    let (plan, name, made_in, packed_in) = (plan.clone(), name(plan, scenario), folder.content(), folder.archive());
     let work = move || {
         let content = match found {
             Some(content) => content,
             None => Content::make(&plan.content.source, &made_in, &name, plan.seed)?,
         };
+        if plan.content.archive {
+            let piece = plan.content.piece.and_then(|piece| u32::try_from(piece.0).ok());
+            let (parcel, content, metainfo) = Parcel::pack(&content, &packed_in, &name, piece)?;
+            return Ok(Made { content, metainfo, parcel: Some(Arc::new(parcel)) });
+        }
         let metainfo = torrent_of(&plan, &content)?;
-        Ok((content, metainfo))
+        Ok(Made { content, metainfo, parcel: None })
     };
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))
 }
@@ -154,7 +171,7 @@ mod tests {
             let plan = scenario::parse("t", &text).unwrap_or_else(|faults| panic!("{faults}"));
             let dir = tempfile::tempdir().unwrap();
             let folder = RunFolder::create(dir.path(), "t", SystemTime::now()).unwrap();
-            let (found, on_disk) = make(&plan, "t", &folder, None).await.unwrap();
+            let Made { content: found, metainfo: on_disk, .. } = make(&plan, "t", &folder, None).await.unwrap();
             let (made_up, in_memory) = make_in_memory(&plan, "t", None).await.unwrap();
             assert_eq!(in_memory, on_disk, "{content}");
             let (read, of_found) = make_in_memory(&plan, "t", Some(found)).await.unwrap();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use model::{Block, ByteCount, PieceIndex, Rate, Rng, Time};
+use model::{Block, BlockOffset, ByteCount, PieceIndex, PieceSet, Rate, Rng, Time};
 use node::{DiskDone, DiskError, DiskOp};
 use sha1::{Digest, Sha1};
 
@@ -120,6 +120,24 @@ impl Disk {
         let last = self.right.len - 1;
         let short = if self.right.has(last) { self.right.len * BLOCK - self.original.len() } else { 0 };
         ByteCount(self.right.count * BLOCK - short)
+    }
+
+    /// True when this block is on it, byte for byte as in the original.
+    pub fn holds(&self, block: Block) -> bool {
+        blocks_of(&self.place(block)).all(|block| self.right.has(block))
+    }
+
+    /// The pieces on it that are right.
+    pub fn right_pieces(&self) -> PieceSet {
+        let info = &self.original.info;
+        let mut pieces = PieceSet::empty(info.piece_count());
+        for piece in (0..info.piece_count()).map(PieceIndex) {
+            let whole = Block { piece, offset: BlockOffset(0), length: info.piece_size(piece) };
+            if self.holds(whole) {
+                pieces.insert(piece);
+            }
+        }
+        pieces
     }
 
     /// The machine crashed, or the program was killed, at `now`: what was not safe is lost.
@@ -303,8 +321,6 @@ impl Blocks {
 
 #[cfg(test)]
 mod tests {
-    use model::BlockOffset;
-
     use super::*;
     use crate::content::made_up;
 

@@ -308,6 +308,19 @@ impl World {
         }
     }
 
+    /// The peer that runs there, to be looked at.
+    pub fn node(&self, host: HostId) -> Option<&Node> {
+        match &self.hosts[host.0].program {
+            Some(Program::Node(node)) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Connections of which either end still knows: being opened, open, or being closed.
+    pub fn connections(&self) -> usize {
+        self.streams.iter().flatten().count()
+    }
+
     // ---- its course ----
 
     pub fn now(&self) -> Time {

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lab::storm::Seeds;
 use model::{ByteCount, Rate};
 
-use crate::{amount, cli_archive};
+use crate::{amount, cli_archive, cli_share};
 
 pub(crate) use diff::Diff;
 pub(crate) use inspect::Inspect;
@@ -62,6 +62,8 @@ pub(crate) enum Verb {
     Torrent(Torrent),
     #[command(subcommand)]
     Archive(cli_archive::Archive),
+    Share(cli_share::Share),
+    Receive(cli_share::Receive),
     /// The stock librqbit as a member of the cast. Started by `run` for `client: rqbit`.
     #[command(hide = true)]
     Rqbit(Peer),
@@ -307,6 +309,9 @@ pub(crate) struct Peer {
     /// Download limit.
     #[arg(long, value_name = "RATE", value_parser = amount::rate)]
     pub(crate) down: Option<Rate>,
+    /// Tell how far each connected peer is: for a sharer that waits for its recipients.
+    #[arg(long)]
+    pub(crate) count_recipients: bool,
     /// Upload slots, the optimistic one among them.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) slots: Option<u16>,

@@ -20,6 +20,7 @@ use crate::units::show_duration;
 pub(crate) fn check(
     top: Fields<'_>,
     roster: Roster<'_>,
+    archive: bool,
     script: &Script,
     checks: &Checks,
     deadline: Option<Duration>,
@@ -29,6 +30,7 @@ pub(crate) fn check(
         return;
     }
     somebody_has_and_somebody_wants(top, roster, faults);
+    shares_have_recipients(top, roster, archive, faults);
     everybody_joins_once(top, roster, script, faults);
     comings_follow_goings(script, faults);
     what_is_changed_is_there(roster, script, faults);
@@ -40,14 +42,26 @@ pub(crate) fn check(
 
 fn somebody_has_and_somebody_wants(top: Fields<'_>, roster: Roster<'_>, faults: &mut Faults) {
     let spot = top.get("cast").map_or(top.spot, |node| node.spot);
-    let has = |role| roster.cast.iter().any(|member| member.role == role);
-    if !has(Role::Seed) {
+    if !roster.cast.iter().any(|member| member.role.has_everything()) {
         let help = "give the cast a `seed: { role: seed }`";
         faults.add_with_help(spot, "nobody has the content: there is no seed", help);
     }
-    if !has(Role::Leech) {
+    if roster.cast.iter().all(|member| member.role.has_everything()) {
         let help = "give the cast a `leecher: { role: leech }`";
         faults.add_with_help(spot, "nobody wants the content: there is no leech", help);
+    }
+}
+
+fn shares_have_recipients(top: Fields<'_>, roster: Roster<'_>, archive: bool, faults: &mut Faults) {
+    let spot = top.get("cast").map_or(top.spot, |node| node.spot);
+    let of_role = |role| roster.cast.iter().find(|member| member.role == role);
+    if let Some(recipient) = of_role(Role::Recipient).filter(|_| !archive) {
+        let message = format!("`{}` has a password, and nothing is encrypted", recipient.name);
+        faults.add_with_help(spot, message, "write `archive: true` into `content`, or make it `role: leech`");
+    }
+    if let Some(sharer) = of_role(Role::Share).filter(|_| of_role(Role::Recipient).is_none()) {
+        let message = format!("`{}` shares until every recipient has it, and there is no recipient", sharer.name);
+        faults.add_with_help(spot, message, "add `friend: { role: recipient }`, or make it `role: seed`");
     }
 }
 

@@ -84,6 +84,10 @@ fn event(kind: &str, words: &[&str]) -> Option<Event> {
             seeders: 0,
             leechers: 0,
         },
+        "unpacked" => {
+            let archive = words.first().copied().unwrap_or_default().to_owned();
+            Event::Unpacked { archive, files: 1, bytes: ByteCount(1) }
+        }
         "note" => Event::Note { text: why() },
         _ => return None,
     })

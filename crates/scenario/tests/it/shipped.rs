@@ -84,7 +84,7 @@ fn every_whole_scenario_on_the_page_is_a_plan() {
 fn every_example_of_a_check_is_right() {
     for kind in CHECK_KINDS {
         let text = format!(
-            "scenario: 1\ntitle: x\ncontent: {{ size: 1 MiB }}\ncast:\n  seed: {{ role: seed }}\n  sharer: {{ role: leech }}\n  leecher: {{ role: leech }}\n  rider: {{ role: leech }}\n  mallory: {{ role: seed, persona: poisoner }}\ncheck:\n  - {}\n",
+            "scenario: 1\ntitle: x\ncontent: {{ size: 1 MiB, archive: true }}\ncast:\n  seed: {{ role: seed }}\n  friend: {{ role: recipient }}\n  eve: {{ role: leech }}\n  sharer: {{ role: leech }}\n  leecher: {{ role: leech }}\n  rider: {{ role: leech }}\n  mallory: {{ role: seed, persona: poisoner }}\ncheck:\n  - {}\n",
             kind.example
         );
         parse("example", &text).unwrap_or_else(|faults| panic!("{faults}"));

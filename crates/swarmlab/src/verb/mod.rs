@@ -10,7 +10,9 @@ mod list;
 mod nat_matrix;
 mod observers;
 mod peer;
+mod receive;
 mod run;
+mod share;
 mod storm;
 mod test;
 mod torrent;
@@ -19,6 +21,8 @@ mod tracker;
 use std::process::ExitCode;
 
 use crate::cli::Verb;
+
+pub(crate) use peer::some_seed;
 
 /// Does what was asked for.
 pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
@@ -38,6 +42,8 @@ pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Peer(args) => peer::peer(&args),
         Verb::Torrent(verb) => torrent::torrent(&verb),
         Verb::Archive(verb) => archive::archive(&verb),
+        Verb::Share(args) => share::share(&args),
+        Verb::Receive(args) => receive::receive(&args),
         Verb::Rqbit(args) => peer::rqbit(&args),
     }
 }
