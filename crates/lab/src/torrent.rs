@@ -66,24 +66,29 @@ pub(crate) async fn make(
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))
 }
 
-/// Makes or reads the content, all of it into memory, and a torrent of it that names no tracker yet. Made-up
-/// content never touches a disk.
+/// Makes or reads the content, all of it into memory unless it is elided, and a torrent of it that names no tracker
+/// yet. Made-up content never touches a disk.
 pub(crate) async fn make_in_memory(
     plan: &Plan,
     scenario: &str,
     folder: &RunFolder,
     found: Option<Content>,
-) -> Result<(Bytes, Metainfo), TorrentError> {
+) -> Result<(Option<Bytes>, Metainfo), TorrentError> {
     if found.is_some() {
         let (content, metainfo) = make(plan, scenario, folder, found).await?;
         let info = Arc::new(metainfo.info.clone());
         let work = move || read_all(&info, &content.dir);
         let bytes = tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))?;
-        return Ok((bytes, metainfo));
+        return Ok((Some(bytes), metainfo));
     }
     let (content, name, seed, comment) = (plan.content.clone(), name(plan, scenario), plan.seed, plan.title.clone());
     let work = move || {
-        let (mut metainfo, bytes) = sim::content::make(&content, &name, seed)?;
+        let (mut metainfo, bytes) = if content.elide {
+            (sim::content::torrent(&content, &name, seed)?, None)
+        } else {
+            let (metainfo, bytes) = sim::content::make(&content, &name, seed)?;
+            (metainfo, Some(bytes))
+        };
         metainfo.comment = Some(comment);
         metainfo.created_by = Some(CREATED_BY.to_owned());
         Ok((bytes, metainfo))
