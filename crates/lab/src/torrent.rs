@@ -68,7 +68,6 @@ pub(crate) async fn make(
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))
 }
 
-<<<<<<< HEAD
 /// Reads and hashes content that lies on a disk.
 fn torrent_of(plan: &Plan, content: &Content) -> Result<Metainfo, TorrentError> {
     let path = content.path.display().to_string();
@@ -87,12 +86,8 @@ fn torrent_of(plan: &Plan, content: &Content) -> Result<Metainfo, TorrentError> 
     Ok(metainfo)
 }
 
-/// Makes or reads the content, all of it into memory, and a torrent of it that names no tracker yet. Made-up
-/// content never touches a disk.
-=======
 /// Makes or reads the content, all of it into memory unless it is elided, and a torrent of it that names no tracker
 /// yet. Made-up content never touches a disk.
->>>>>>> engine
 pub(crate) async fn make_in_memory(
     plan: &Plan,
     scenario: &str,
