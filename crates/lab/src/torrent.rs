@@ -86,13 +86,13 @@ fn torrent_of(plan: &Plan, content: &Content) -> Result<Metainfo, TorrentError> 
     Ok(metainfo)
 }
 
-/// Makes or reads the content, all of it into memory, and a torrent of it that names no tracker yet. Made-up
-/// content never touches a disk.
+/// Makes or reads the content, all of it into memory unless it is elided, and a torrent of it that names no tracker
+/// yet. Made-up content never touches a disk.
 pub(crate) async fn make_in_memory(
     plan: &Plan,
     scenario: &str,
     found: Option<Content>,
-) -> Result<(Bytes, Metainfo), TorrentError> {
+) -> Result<(Option<Bytes>, Metainfo), TorrentError> {
     let (plan, scenario) = (plan.clone(), scenario.to_owned());
     let work = move || match found {
         Some(content) => read_in(&plan, &content),
@@ -102,14 +102,20 @@ pub(crate) async fn make_in_memory(
 }
 
 /// Content that lies on a disk, and its torrent.
-pub(crate) fn read_in(plan: &Plan, content: &Content) -> Result<(Bytes, Metainfo), TorrentError> {
+pub(crate) fn read_in(plan: &Plan, content: &Content) -> Result<(Option<Bytes>, Metainfo), TorrentError> {
     let metainfo = torrent_of(plan, content)?;
-    Ok((read_all(&metainfo.info, &content.dir)?, metainfo))
+    Ok((Some(read_all(&metainfo.info, &content.dir)?), metainfo))
 }
 
-/// Content that is made up from the plan's seed, and its torrent.
-pub(crate) fn make_up(plan: &Plan, scenario: &str) -> Result<(Bytes, Metainfo), TorrentError> {
-    let (mut metainfo, bytes) = sim::content::make(&plan.content, &name(plan, scenario), plan.seed)?;
+/// Content that is made up from the plan's seed, unless it is elided, and its torrent.
+pub(crate) fn make_up(plan: &Plan, scenario: &str) -> Result<(Option<Bytes>, Metainfo), TorrentError> {
+    let (content, name) = (&plan.content, name(plan, scenario));
+    let (mut metainfo, bytes) = if content.elide {
+        (sim::content::torrent(content, &name, plan.seed)?, None)
+    } else {
+        let (metainfo, bytes) = sim::content::make(content, &name, plan.seed)?;
+        (metainfo, Some(bytes))
+    };
     metainfo.comment = Some(plan.title.clone());
     metainfo.created_by = Some(CREATED_BY.to_owned());
     Ok((bytes, metainfo))

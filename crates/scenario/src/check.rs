@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use events::{Cipher, Degree, FlowClass, Item, Observer};
+use events::{Cipher, Degree, Direction, FlowClass, Item, Observer};
 
 use crate::cue::Cue;
 use crate::named::named;
@@ -77,8 +77,12 @@ pub struct What {
     pub event: &'static str,
     /// Who reports it; anybody where `None`.
     pub who: Option<Selector>,
-    /// Whom it names as the other side; anybody where `None`.
+    /// Whom it names as the other side, or of a packet as either end; anybody where `None`.
     pub remote: Option<Selector>,
+    /// Of `connected` and its like: who dialled.
+    pub direction: Option<Direction>,
+    /// Of packets that were stopped: by which of [`RULES`].
+    pub rule: Option<&'static str>,
 }
 
 /// How long something must not happen.
@@ -277,6 +281,12 @@ impl fmt::Display for What {
         if let Some(remote) = &self.remote {
             write!(f, " about {}", remote.phrase())?;
         }
+        if let Some(direction) = self.direction {
+            write!(f, " ({})", direction_name(direction))?;
+        }
+        if let Some(rule) = self.rule {
+            write!(f, " by rule {rule}")?;
+        }
         Ok(())
     }
 }
@@ -361,13 +371,13 @@ pub const CHECK_KINDS: &[CheckKind] = &[
     CheckKind { name: "order", keys: &[], example: "{ order: [sharer.complete, rider.complete] }" },
     CheckKind {
         name: "never",
-        keys: &["who", "remote", "after", "until"],
+        keys: &["who", "remote", "direction", "rule", "after", "until"],
         example: "{ never: unchoked, who: seed, remote: rider }",
     },
     CheckKind { name: "always", keys: &["who", "min", "max"], example: "{ always: up, who: seed, max: 1 MB/s }" },
     CheckKind {
         name: "count",
-        keys: &["who", "remote", "min", "max"],
+        keys: &["who", "remote", "direction", "rule", "min", "max"],
         example: "{ count: piece-failed, who: sharer, min: 1 }",
     },
     CheckKind {
@@ -402,6 +412,32 @@ pub const CHECK_KINDS: &[CheckKind] = &[
         example: "{ observer: isp, learns: [addresses, info-hash], not: content }",
     },
 ];
+
+/// By which rules networks stop packets, as their events name them.
+pub const RULES: &[&str] = &[
+    "no-route",
+    "cut",
+    "no-mapping",
+    "filtered-by-address",
+    "filtered-by-port",
+    "no-hairpin",
+    "out-of-ports",
+    "unsolicited",
+    "port-blocked",
+    "udp-blocked",
+    "captive-portal",
+    "inspected",
+    "queue-full",
+    "lost",
+];
+
+/// How scenarios say who dialled.
+pub(crate) fn direction_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Out => "out",
+        Direction::In => "in",
+    }
+}
 
 /// Which key of the check `observer` asks for which degree.
 pub(crate) const LEARNED_KEYS: [(&str, Degree); 3] =

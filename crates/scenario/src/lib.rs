@@ -24,7 +24,7 @@ mod units;
 mod yaml;
 
 pub use check::{
-    AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, Level, Quantity, Range, Until, What,
+    AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, Level, Quantity, RULES, Range, Until, What,
 };
 pub use conductor::{Conductor, Overdue};
 pub use cue::{Cue, Moment};

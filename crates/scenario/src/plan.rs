@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use events::Detail;
+use events::{Detail, Family, KINDS};
 use model::{ByteCount, Rate};
 
-use crate::check::Check;
+use crate::check::{Check, Expectation, Until};
+use crate::cue::{Cue, Moment};
 use crate::named::named;
 use crate::net::{Nat, Net};
 use crate::selector::Selector;
-use crate::step::Step;
+use crate::step::{Step, When};
 
 /// What is to be played, by whom, and what must come of it.
 ///
@@ -300,6 +301,9 @@ impl Plan {
             for (name, net) in self.nets_in_use() {
                 reasons.extend(needs_links(name, net));
             }
+            reasons.extend(self.asked_of_networks().into_iter().map(|kind| {
+                format!("the scenario looks for `{kind}`, and world local has no networks that could tell of it")
+            }));
             let of_links = self.script.iter().filter(|step| step.action.needs_sim());
             reasons.extend(of_links.map(|step| {
                 let (number, verb) = (step.number, step.action.verb());
@@ -317,9 +321,45 @@ impl Plan {
         reasons
     }
 
+    /// Kinds of events that networks tell, and that a step or check looks for.
+    fn asked_of_networks(&self) -> BTreeSet<&'static str> {
+        let mut cues: Vec<&Cue> = Vec::new();
+        let mut kinds: Vec<&'static str> = Vec::new();
+        for step in &self.script {
+            if let When::After { cue, .. } = &step.when {
+                cues.push(cue);
+            }
+        }
+        for check in &self.checks {
+            match &check.expect {
+                Expectation::Order { cues: order } => cues.extend(order),
+                Expectation::Count { what, .. } => kinds.push(what.event),
+                Expectation::Never { what, after, until } => {
+                    kinds.push(what.event);
+                    cues.extend(after);
+                    if let Some(Until::Cue(cue)) = until {
+                        cues.push(cue);
+                    }
+                }
+                _ => {}
+            }
+        }
+        kinds.extend(cues.into_iter().filter_map(|cue| match cue.moment {
+            Moment::Event(kind) => Some(kind),
+            _ => None,
+        }));
+        let of_networks = |kind: &str| KINDS.iter().any(|known| known.name == kind && known.family == Family::Network);
+        kinds.into_iter().filter(|kind| of_networks(kind)).collect()
+    }
+
     fn nets_in_use(&self) -> impl Iterator<Item = (&str, &Net)> {
-        let used: BTreeSet<&str> =
+        let mut used: BTreeSet<&str> =
             self.cast.iter().map(|member| member.at.as_str()).chain([self.tracker.at.as_str()]).collect();
+        let mut around: Vec<&str> = used.iter().copied().collect();
+        while let Some(name) = around.pop() {
+            let outer = self.nets.get(name).and_then(|net| net.inside.as_deref());
+            around.extend(outer.filter(|outer| used.insert(outer)));
+        }
         self.nets.iter().map(|(name, net)| (name.as_str(), net)).filter(move |(name, _)| used.contains(name))
     }
 }

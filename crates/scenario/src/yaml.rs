@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use events::Detail;
 
-use crate::check::{Check, Expectation, LEARNED_KEYS, Level, Quantity, Range, Until, What};
+use crate::check::{Check, Expectation, LEARNED_KEYS, Level, Quantity, Range, Until, What, direction_name};
 use crate::net::{Nat, Net};
 use crate::plan::{ContentSource, Encryption, Member, Plan, Role};
 use crate::selector::Quantifier;
@@ -245,7 +245,8 @@ fn check_flow(check: &Check) -> String {
 }
 
 fn what_flow<'a>(flow: &'a mut Flow, kind: &str, what: &What) -> &'a mut Flow {
-    flow.add(kind, what.event).add_some("who", what.who.as_ref()).add_some("remote", what.remote.as_ref())
+    flow.add(kind, what.event).add_some("who", what.who.as_ref()).add_some("remote", what.remote.as_ref());
+    flow.add_some("direction", what.direction.map(direction_name)).add_some("rule", what.rule)
 }
 
 /// `[a, b]`.

@@ -33,11 +33,15 @@ struct MadeUp {
     files: Vec<(u64, Rng)>,
 }
 
-/// Makes up what a scenario asks for: the torrent, which names no tracker yet, and its files in a row.
+/// Makes up what a scenario asks for: the torrent, which names no tracker yet, and its files in a row, or no bytes at
+/// all where the scenario elides them.
 ///
 /// # Errors
 /// Content that is not made up but found on a disk is not for this function.
 pub fn make(content: &Content, name: &str, seed: u64) -> Result<(Metainfo, Bytes), ContentError> {
+    if content.elide {
+        return Ok((torrent(content, name, seed)?, Bytes::new()));
+    }
     Ok(MadeUp::new(content, name, seed, CONTENT_MAX)?.make()?)
 }
 
@@ -194,6 +198,6 @@ mod tests {
     }
 
     fn content(source: ContentSource) -> Content {
-        Content { source, piece: None, name: None, elide: false }
+        Content { source, piece: None, name: None, archive: false, elide: false }
     }
 }

@@ -129,7 +129,7 @@ impl Disk {
 
     /// The pieces on it that are right.
     pub fn right_pieces(&self) -> PieceSet {
-        let info = &self.original.info;
+        let info = self.original.info();
         let mut pieces = PieceSet::empty(info.piece_count());
         for piece in (0..info.piece_count()).map(PieceIndex) {
             let whole = Block { piece, offset: BlockOffset(0), length: info.piece_size(piece) };
@@ -218,7 +218,7 @@ impl Disk {
     }
 
     fn make_room(&mut self, block: u64, span: &Range<u64>) -> Result<(), DiskError> {
-        if self.holds(block) {
+        if self.is_written(block) {
             return Ok(());
         }
         let used = self.used + ByteCount(span.end - span.start);
@@ -264,7 +264,7 @@ impl Disk {
     }
 
     fn forget(&mut self, block: u64) {
-        if self.holds(block) {
+        if self.is_written(block) {
             let span = self.span(block);
             self.used = self.used.saturating_sub(ByteCount(span.end - span.start));
         }
@@ -272,7 +272,8 @@ impl Disk {
         self.wrong.remove(&block);
     }
 
-    fn holds(&self, block: u64) -> bool {
+    /// True when something is written there, right or wrong.
+    fn is_written(&self, block: u64) -> bool {
         self.right.has(block) || self.wrong.contains_key(&block)
     }
 

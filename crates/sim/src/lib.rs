@@ -5,8 +5,9 @@
 //! # What is where
 //! [`World`] is the engine: hosts on links in networks, and one queue of what is about to happen.
 //! [`Play`] plays a [`scenario::Plan`] in it, [`matrix`] every kind of border by every other. Hosts have [`Disk`]s in memory. Between networks
-//! stand [`Nat`]s and [`Firewall`]s; each packet that they stop, and each outside address that they give, is an
-//! [`Incident`] that names the rule.
+//! stand [`Nat`]s and [`Firewall`]s, captive portals, and boxes that look into connections ([`Inspector`]); each packet
+//! that they stop, and each outside address that they give, is an [`Incident`] that names the rule, and an event of the
+//! network, in which addresses are names: the engine knows whom a NAT gave an address.
 //!
 //! # The model
 //! - **A link** has a rate each way. Connections that share it take turns of equal bytes, what passes in about thirty
@@ -24,6 +25,7 @@
 //!   it, its program reads from no connection, as in the real driver.
 //! - **Content** may be elided: what is right is then known by its name, on disks and on its way, and only what is
 //!   wrong or encrypted takes memory ([`Original::elided`]). The events are the same.
+//! - **A clock** may jump ahead of the world's: its program is told its own time, the log has the world's.
 //! - **Programs** take no time. So a swarm here has the speed of its links and disks, never that of a
 //!   processor.
 //!
@@ -32,8 +34,8 @@
 //! retransmission byte by byte, no tail loss probe, no traffic of acknowledgements; links between
 //! networks have no rate of their own; there is no IPv6 beside IPv4 on one host, no path MTU, no
 //! simultaneous open, no uTP yet. A full queue marks a connection's packets and drops none; retransmissions wait in
-//! nobody's turn; a lost answer to a FIN is not repeated. Two homes behind one carrier's NAT do not reach each other by
-//! it. Milliseconds of a real network are not predicted; who finishes, in what order and why, is.
+//! nobody's turn; a lost answer to a FIN is not repeated; a box that inspects keeps a connection's bytes in order and
+//! lets datagrams be. Milliseconds of a real network are not predicted; who finishes, in what order and why, is.
 
 mod clock;
 pub mod content;

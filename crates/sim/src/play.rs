@@ -102,11 +102,15 @@ const KILLED_BY_SCRIPT: &str = "killed by the script, as with kill -9";
 
 impl Play {
     /// Sets the stage. `metainfo` describes the files in a row that are `content`, and names no
-    /// tracker yet; [`crate::content::make`] makes both for content that is made up.
+    /// tracker yet; [`crate::content::make`] makes both for content that is made up. A plan that elides its content
+    /// needs none.
     ///
     /// # Errors
     /// The content is not what `metainfo` describes.
     pub fn new(plan: &Plan, metainfo: Metainfo, content: Bytes) -> Result<Self, OriginalError> {
+        if plan.content.elide {
+            return Ok(Self::elided(plan, metainfo));
+        }
         let original = Original::new(Arc::new(metainfo.info.clone()), content)?;
         Ok(Self::with(plan, metainfo, original))
     }

@@ -311,7 +311,7 @@ impl World {
     /// The peer that runs there, to be looked at.
     pub fn node(&self, host: HostId) -> Option<&Node> {
         match &self.hosts[host.0].program {
-            Some(Program::Node(node)) => Some(node),
+            Some(Program::Node(node)) => Some(node.node()),
             _ => None,
         }
     }

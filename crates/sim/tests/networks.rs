@@ -152,6 +152,27 @@ fn a_clock_that_jumps_ahead_makes_announces_due_and_the_log_keeps_the_worlds_tim
     assert!(times.iter().all(|t| *t < 100.0), "{log:#?}");
 }
 
+/// The plan that has every key and step of networks, which the tests of the reader and its fuzzer read too.
+#[test]
+fn every_network_and_step_is_played_and_twice_the_same() {
+    let plan = parse(include_str!("../../../fuzz/corpus/scenario/networks.yaml"));
+    let log = played(&plan);
+    assert_eq!(log, played(&plan));
+    assert!(!log.iter().any(|line| line.contains("not played")), "{log:#?}");
+    for kind in ["nat-mapped", "port-forwarded", "packet-dropped", "packet-refused", "flow-inspected"] {
+        find(&log, &format!(r#""ev":"{kind}""#));
+    }
+    let steps = log.iter().filter(|line| line.contains(r#""ev":"step""#)).count();
+    assert_eq!(steps, plan.script.len());
+    let times: Vec<f64> = log.iter().map(|line| line[5..].split(',').next().unwrap().parse().unwrap()).collect();
+    assert!(times.is_sorted());
+}
+
+#[test]
+fn the_rules_that_checks_name_are_those_that_events_name() {
+    assert_eq!(scenario::RULES, swarmlab_sim::Rule::ALL.map(swarmlab_sim::Rule::name));
+}
+
 /// A scenario with a seed and a leecher.
 fn scenario(nets: &str, leecher: &str, script: &str, check: &str) -> String {
     format!(

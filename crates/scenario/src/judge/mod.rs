@@ -210,8 +210,8 @@ fn fold_for(expect: &Expectation, plan: &Plan) -> Box<dyn Fold> {
             let leeches = plan.cast.iter().filter(|member| !member.role.has_everything());
             Box::new(order::FinishedRank::new(who, range, leeches.map(|member| member.name.clone())))
         }
-        E::Never { what, after, until } => Box::new(occurrence::Never::new(what, after.as_ref(), until)),
-        E::Count { what, range } => Box::new(occurrence::Count::new(what, range)),
+        E::Never { what, after, until } => Box::new(occurrence::Never::new(what, after.as_ref(), until, plan)),
+        E::Count { what, range } => Box::new(occurrence::Count::new(what, range, plan)),
         E::Always { quantity, who, range } => Box::new(occurrence::Always::new(quantity, who, range)),
         E::AnnounceCount { who, event, range } => Box::new(occurrence::AnnounceCount::new(who, event, range)),
         E::PiecesFrom { source, who, range } => Box::new(economy::PiecesFrom::new(source, who, range)),
@@ -250,6 +250,11 @@ fn others(event: &Event) -> Vec<&str> {
     match event {
         Event::PieceVerified { from, .. } => from.iter().filter_map(|part| name(&part.remote)).collect(),
         Event::PieceFailed { suspects, .. } => suspects.iter().filter_map(name).collect(),
+        Event::NatMapped { from, to, .. }
+        | Event::PacketDropped { from, to, .. }
+        | Event::PacketRefused { from, to, .. }
+        | Event::FlowInspected { from, to, .. } => [from, to].into_iter().filter_map(name).collect(),
+        Event::PortForwarded { inside, .. } => name(inside).into_iter().collect(),
         event => event.remote().and_then(name).into_iter().collect(),
     }
 }

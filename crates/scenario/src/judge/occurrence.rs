@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{Event, Record, Remote};
+use events::{Direction, Event, Record, Remote};
 use model::{Rate, Time};
 
 use super::{Facts, Finding, Fold, Outcome, Standing, others};
 use crate::check::{AnnounceEvent, Quantity, Range, Until, What, not_heard_of};
 use crate::cue::{Cue, Watch};
 use crate::phrase;
+use crate::plan::Plan;
 use crate::selector::Selector;
 use crate::units::show_duration;
 
@@ -16,6 +17,8 @@ use crate::units::show_duration;
 #[derive(Debug)]
 struct Search {
     what: What,
+    /// Of those meant, the networks: they tell of all they stop, so their silence says that it was nothing.
+    nets: Vec<String>,
     heard: BTreeSet<String>,
     hits: u64,
     lines: Vec<u64>,
@@ -23,11 +26,15 @@ struct Search {
 }
 
 impl Search {
-    fn new(what: What) -> Self {
-        Self { what, heard: BTreeSet::new(), hits: 0, lines: Vec::new(), first: None }
+    fn new(what: What, plan: &Plan) -> Self {
+        let named = what.who.iter().flat_map(Selector::names);
+        let nets = named.filter(|name| plan.nets.contains_key(*name) && plan.member(name).is_none());
+        let nets = nets.cloned().collect();
+        Self { what, nets, heard: BTreeSet::new(), hits: 0, lines: Vec::new(), first: None }
     }
 
     fn hear(&mut self, record: &Record) {
+        self.heard.extend(self.nets.drain(..));
         if !self.heard.contains(&record.peer) {
             self.heard.insert(record.peer.clone());
         }
@@ -36,6 +43,8 @@ impl Search {
     fn matches(&self, record: &Record) -> bool {
         record.event.kind() == self.what.event
             && self.what.who.as_ref().is_none_or(|who| who.has(&record.peer))
+            && self.what.direction.is_none_or(|wanted| direction_of(&record.event) == Some(wanted))
+            && self.what.rule.is_none_or(|wanted| rule_of(&record.event) == Some(wanted))
             && self.what.remote.as_ref().is_none_or(|who| others(&record.event).iter().any(|name| who.has(name)))
     }
 
@@ -65,6 +74,22 @@ impl Search {
     }
 }
 
+/// Who dialled, or which way it went.
+fn direction_of(event: &Event) -> Option<Direction> {
+    match event {
+        Event::Connected { direction, .. } | Event::PlaintextHandshake { direction, .. } => Some(*direction),
+        _ => None,
+    }
+}
+
+/// By which rule a network stopped packets.
+fn rule_of(event: &Event) -> Option<&str> {
+    match event {
+        Event::PacketDropped { rule, .. } | Event::PacketRefused { rule, .. } => Some(rule),
+        _ => None,
+    }
+}
+
 /// `never`: no such event, in a span of the run.
 #[derive(Debug)]
 pub(super) struct Never {
@@ -82,12 +107,12 @@ enum Bound {
 }
 
 impl Never {
-    pub(super) fn new(what: What, after: Option<&Cue>, until: Option<Until>) -> Self {
+    pub(super) fn new(what: What, after: Option<&Cue>, until: Option<Until>, plan: &Plan) -> Self {
         let until = until.map(|until| match until {
             Until::Time(at) => Bound::Time(at),
             Until::Cue(cue) => Bound::Cue(Watch::new(&cue)),
         });
-        Self { search: Search::new(what), after: after.map(Watch::new), until, now: Time::ZERO }
+        Self { search: Search::new(what, plan), after: after.map(Watch::new), until, now: Time::ZERO }
     }
 
     fn is_open(&self) -> bool {
@@ -177,8 +202,8 @@ pub(super) struct Count {
 }
 
 impl Count {
-    pub(super) fn new(what: What, range: Range<u64>) -> Self {
-        Self { search: Search::new(what), range }
+    pub(super) fn new(what: What, range: Range<u64>, plan: &Plan) -> Self {
+        Self { search: Search::new(what, plan), range }
     }
 }
 

@@ -34,7 +34,7 @@ fn silent_one<'a>(expect: &Expectation, plan: &'a Plan) -> Option<(&'static str,
         _ => return None,
     };
     let family = KINDS.iter().find(|known| known.name == kind)?.family;
-    if matches!(family, Family::Tracker | Family::Script | Family::Verdict) {
+    if matches!(family, Family::Tracker | Family::Network | Family::Script | Family::Verdict) {
         return None; // no peer tells of these
     }
     let member = plan.cast.iter().find(|member| !member.client.reports(kind))?;

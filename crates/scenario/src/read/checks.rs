@@ -1,9 +1,10 @@
 //! Reads the checks.
 
-use events::{Cipher, Degree, FlowClass, Item, KINDS, Observer};
+use events::{Cipher, Degree, Direction, FlowClass, Item, KINDS, Observer};
 
 use crate::check::{
-    AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, LEARNED_KEYS, Quantity, Range, Until, What,
+    AnnounceEvent, CHECK_KINDS, COMMON_KEYS, Check, CheckKind, Expectation, LEARNED_KEYS, Quantity, RULES, Range,
+    Until, What, direction_name,
 };
 use crate::cue;
 use crate::diagnostic::{Faults, Spot};
@@ -307,9 +308,41 @@ impl CheckReader<'_> {
         {
             faults.add_with_help(node.spot, format!("`{event}` names no other side"), "leave `remote` away");
         }
-        let what = What { event, who: who?, remote: remote? };
+        let (direction, rule) = (self.direction(event, faults), self.rule(event, faults));
+        let what = What { event, who: who?, remote: remote?, direction: direction?, rule: rule? };
         self.told(&what, faults);
         Some(what)
+    }
+
+    /// Who dialled, for events that tell it.
+    fn direction(&self, event: &str, faults: &mut Faults) -> Option<Option<Direction>> {
+        let Some(node) = self.fields.get("direction") else { return Some(None) };
+        if !has_field(event, "direction") {
+            faults.add_with_help(node.spot, format!("`{event}` has no direction"), "leave `direction` away");
+            return None;
+        }
+        let all = [Direction::In, Direction::Out];
+        match self.names(node, "direction", &all, direction_name, faults)?[..] {
+            [one] => Some(Some(one)),
+            _ => Some(None), // both are all there are
+        }
+    }
+
+    /// By which rule a packet was stopped.
+    fn rule(&self, event: &str, faults: &mut Faults) -> Option<Option<&'static str>> {
+        let Some(node) = self.fields.get("rule") else { return Some(None) };
+        if !has_field(event, "packet") {
+            let message = format!("`{event}` tells of no rule that stopped a packet");
+            faults.add_with_help(node.spot, message, "leave `rule` away, or look for `packet-dropped`");
+            return None;
+        }
+        let word = text(node, "`rule`", "no-mapping", faults)?;
+        let known = RULES.iter().find(|rule| **rule == word);
+        if known.is_none() {
+            let unknown = UnknownName::new("rule", word, RULES.to_vec());
+            faults.add_with_help(node.spot, unknown.to_string(), unknown.help());
+        }
+        Some(Some(*known?))
     }
 
     /// One or several of the names of a kind, each there once.
@@ -458,8 +491,11 @@ impl CheckReader<'_> {
 
 /// True for a kind of event that names another peer.
 fn names_another(event: &str) -> bool {
-    let fields = KINDS.iter().find(|kind| kind.name == event).map_or(&[][..], |kind| kind.fields);
-    ["remote", "from", "suspects"].iter().any(|field| fields.contains(field))
+    ["remote", "from", "suspects", "inside"].iter().any(|field| has_field(event, field))
+}
+
+fn has_field(event: &str, field: &str) -> bool {
+    KINDS.iter().any(|kind| kind.name == event && kind.fields.contains(&field))
 }
 
 const CHECKS_MAX: usize = 100;

@@ -8,19 +8,27 @@ use crate::check::{Expectation, Until};
 use crate::diagnostic::Faults;
 use crate::net::{Nat, Net};
 use crate::phrase;
-use crate::plan::Role;
+use crate::plan::{Role, TrackerPlan};
 use crate::read::checks::Checks;
 use crate::read::fields::Fields;
+use crate::read::net;
 use crate::read::script::Script;
 use crate::selector::{Quantifier, Roster, Selector, TRACKER};
 use crate::step::{Action, Step, When};
 use crate::units::show_duration;
 
+/// What is played, as far as it could be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    pub(crate) archive: bool,
+    pub(crate) tracker: &'a TrackerPlan,
+}
+
 /// Looks at the whole, once its parts could be read.
 pub(crate) fn check(
     top: Fields<'_>,
     roster: Roster<'_>,
-    archive: bool,
+    setting: Setting<'_>,
     script: &Script,
     checks: &Checks,
     deadline: Option<Duration>,
@@ -30,7 +38,8 @@ pub(crate) fn check(
         return;
     }
     somebody_has_and_somebody_wants(top, roster, faults);
-    shares_have_recipients(top, roster, archive, faults);
+    shares_have_recipients(top, roster, setting.archive, faults);
+    everybody_speaks_to_the_tracker(top, roster, setting.tracker, faults);
     everybody_joins_once(top, roster, script, faults);
     comings_follow_goings(script, faults);
     what_is_changed_is_there(roster, script, faults);
@@ -63,6 +72,16 @@ fn shares_have_recipients(top: Fields<'_>, roster: Roster<'_>, archive: bool, fa
         let message = format!("`{}` shares until every recipient has it, and there is no recipient", sharer.name);
         faults.add_with_help(spot, message, "add `friend: { role: recipient }`, or make it `role: seed`");
     }
+}
+
+fn everybody_speaks_to_the_tracker(top: Fields<'_>, roster: Roster<'_>, tracker: &TrackerPlan, faults: &mut Faults) {
+    let is_six = |at: &str| roster.nets.get(at).is_some_and(|net| net.ipv6);
+    let Some(other) = roster.cast.iter().find(|member| is_six(&member.at) != is_six(&tracker.at)) else { return };
+    let (theirs, its) = if is_six(&other.at) { ("IPv6", "IPv4") } else { ("IPv4", "IPv6") };
+    let spot = top.get("net").map_or(top.spot, |node| node.spot);
+    let (name, at) = (&other.name, &tracker.at);
+    let message = format!("`{name}` speaks {theirs}, and the tracker in net `{at}` {its}: they never meet");
+    faults.add_with_help(spot, message, "give every network in use `ip: 6`, or none of them");
 }
 
 fn everybody_joins_once(top: Fields<'_>, roster: Roster<'_>, script: &Script, faults: &mut Faults) {
@@ -114,18 +133,21 @@ fn comings_follow_goings(script: &Script, faults: &mut Faults) {
 /// A NAT that is rebound, a border in which a port is opened, a portal at which somebody signs in.
 fn what_is_changed_is_there(roster: Roster<'_>, script: &Script, faults: &mut Faults) {
     for (step, spot) in script.steps.iter().zip(&script.spots) {
-        let mut lacks = |who: &Selector, what: &str, has: &dyn Fn(&Net) -> bool| {
+        let mut lacks = |who: &Selector, what: &str, has: &dyn Fn(&str) -> bool| {
             let members = who.names().iter().filter_map(|name| roster.member(name));
-            for member in members.filter(|member| roster.nets.get(&member.at).is_some_and(|net| !has(net))) {
+            for member in members.filter(|member| !has(&member.at)) {
                 let message = format!("`{}` sits in net `{}`, which has no {what}", member.name, member.at);
                 faults.add_with_help(*spot, message, format!("give the net its {what}, or leave this step away"));
             }
         };
         match &step.action {
             Action::ForwardPort(who) => {
-                lacks(who, "NAT or firewall", &|net| net.nat != Nat::NONE || net.firewall.is_some());
+                let has = |net: &Net| net.nat != Nat::NONE || net.firewall.is_some();
+                lacks(who, "NAT or firewall", &|net| roster.nets.get(net).is_some_and(has));
             }
-            Action::SignIn(who) => lacks(who, "captive portal", &|net| net.portal),
+            Action::SignIn(who) => {
+                lacks(who, "captive portal", &|net| net::around(roster.nets, net).any(|net| net.portal));
+            }
             Action::RebindNat(net) if roster.nets.get(net).is_some_and(|net| net.nat == Nat::NONE) => {
                 faults.add_with_help(*spot, format!("net `{net}` has no NAT to rebind"), "give it one: `nat: home`");
             }

@@ -84,7 +84,8 @@ fn read_plan(root: &Node, faults: &mut Faults) -> Plan {
     let checks = checks::read(top, roster, faults);
     let deadline = stated.unwrap_or_else(|| default_deadline(&script.steps, &checks.list));
     script.fill_deadlines(deadline);
-    cross::check(top, roster, content.archive, &script, &checks, stated, faults);
+    let setting = cross::Setting { archive: content.archive, tracker: &tracker };
+    cross::check(top, roster, setting, &script, &checks, stated, faults);
     Plan {
         title: top
             .need("title", what, "title: First swarm", faults)

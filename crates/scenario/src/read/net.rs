@@ -42,6 +42,11 @@ pub(crate) fn nets(top: Fields<'_>, faults: &mut Faults) -> BTreeMap<String, Net
         nets.insert(DEFAULT_NET.to_owned(), Net::default());
     }
     check_nesting(fields.entries(), &nets, faults);
+    if !nets.contains_key(DEFAULT_NET) && nets.keys().all(|name| closed_by(&nets, name).is_some()) {
+        // Somewhere the tracker must be that everybody can reach.
+        let ipv6 = nets.values().all(|net| net.ipv6);
+        nets.insert(INTERNET.to_owned(), Net { ipv6, ..Net::default() });
+    }
     nets
 }
 
@@ -179,6 +184,23 @@ fn class(node: &Node, faults: &mut Faults) -> Option<FlowClass> {
     found
 }
 
+/// What keeps callers out of a network: its border's, or that of one around it. `None` where everybody is let in.
+pub(crate) fn closed_by(nets: &BTreeMap<String, Net>, name: &str) -> Option<&'static str> {
+    around(nets, name).find_map(|net| match net {
+        Net { nat, .. } if *nat != Nat::NONE => Some("NAT"),
+        Net { firewall: Some(_), .. } => Some("firewall"),
+        Net { portal: true, .. } => Some("captive portal"),
+        _ => None,
+    })
+}
+
+/// A network and those around it, inside out.
+pub(crate) fn around<'a>(nets: &'a BTreeMap<String, Net>, name: &str) -> impl Iterator<Item = &'a Net> {
+    let outer = |net: &&'a Net| net.inside.as_ref().and_then(|name| nets.get(name));
+    // One that lies in itself is refused, but perhaps not yet.
+    std::iter::successors(nets.get(name), outer).take(DEPTH_MAX + 1)
+}
+
 /// Every network lies in one that exists, and none in itself.
 fn check_nesting(entries: &[(Key, Node)], nets: &BTreeMap<String, Net>, faults: &mut Faults) {
     for (key, node) in entries {
@@ -208,7 +230,9 @@ fn check_nesting(entries: &[(Key, Node)], nets: &BTreeMap<String, Net>, faults: 
 }
 
 const NETS_MAX: usize = 50;
-/// A home in a provider in another: more is a mistake.
-const DEPTH_MAX: usize = 8;
+/// A home in a provider in another: more is a mistake, and more than the simulator builds.
+const DEPTH_MAX: usize = 6;
+/// The network that is there when nobody from outside is let into any other.
+const INTERNET: &str = "internet";
 /// Who reports what the lab itself does.
 const LAB: &str = "lab";

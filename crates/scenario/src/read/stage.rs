@@ -11,6 +11,7 @@ use crate::nearest::did_you_mean;
 use crate::net::Net;
 use crate::plan::{Content, ContentSource, TrackerPlan};
 use crate::read::fields::{Fields, amount, flag, text, whole};
+use crate::read::net::closed_by;
 use crate::tree::{Key, Node};
 use crate::units::{self, Share};
 
@@ -160,8 +161,17 @@ pub(crate) fn tracker(top: Fields<'_>, nets: &BTreeMap<String, Net>, faults: &mu
             Some(interval)
         })
         .unwrap_or(DEFAULT_INTERVAL);
-    let at = fields.and_then(|fields| fields.get("at"));
-    let at = at.and_then(|node| net_name(node, "`at`", nets, faults)).unwrap_or_else(|| default_net(nets));
+    let node = fields.and_then(|fields| fields.get("at"));
+    let at = node.and_then(|node| net_name(node, "`at`", nets, faults)).unwrap_or_else(|| default_net(nets));
+    if let Some(what) = closed_by(nets, &at) {
+        let spot = node.map_or(top.spot, |node| node.spot);
+        let open = nets.keys().find(|name| closed_by(nets, name).is_none());
+        let help = match open {
+            Some(open) => format!("everybody reaches `{open}`: write `tracker: {{ at: {open} }}`"),
+            None => "give `net` one that everybody reaches, such as `server: {}`, and put it there".to_owned(),
+        };
+        faults.add_with_help(spot, format!("nobody could call the tracker in net `{at}`, behind its {what}"), help);
+    }
     TrackerPlan { at, interval }
 }
 
@@ -176,10 +186,12 @@ pub(crate) fn net_name(node: &Node, what: &str, nets: &BTreeMap<String, Net>, fa
     None
 }
 
-/// Where whoever says nothing is placed: on `lan` if there is one, else on the first.
+/// Where whoever says nothing is placed: on `lan` if there is one, else on the first (by name) that everybody can
+/// reach.
 pub(crate) fn default_net(nets: &BTreeMap<String, Net>) -> String {
     let lan = nets.contains_key(DEFAULT_NET).then(|| DEFAULT_NET.to_owned());
-    lan.or_else(|| nets.keys().next().cloned()).unwrap_or_else(|| DEFAULT_NET.to_owned())
+    let open = || nets.keys().find(|name| closed_by(nets, name).is_none()).cloned();
+    lan.or_else(open).unwrap_or_else(|| DEFAULT_NET.to_owned())
 }
 
 /// Names of networks and cast: what is safe in file names, process lists and tables.

@@ -692,6 +692,269 @@ error: this check looks past the end of the run
 "#,
     ),
     (
+        "networks that can't be",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+net:
+  loop: { in: loop }
+  home: { in: provder, nat: symetric, firewall: offic }
+  provider: { nat: home, ip: 6 }
+  axes: { nat: { mapping: endpoint-independent, hairpin: maybe }, ip: 5 }
+  slow: { isp: { matches: bittorrent, does: throttle } }
+  wall: { firewall: { ports: [0] }, isp: { matches: http, does: reset, to: 1 kB/s } }
+  tracker: {}
+cast: { seed: { role: seed }, a: { role: leech } }
+check: [{ complete: a, within: 10 s }]
+"#,
+        r#"error: net `loop` lies 6 networks deep, or in itself
+ --> lab.yaml:5:9
+  |
+5 |   loop: { in: loop }
+  |         ^
+  = help: a home in a provider's network is two deep
+
+error: net `home` lies in `provder`, and there is none
+ --> lab.yaml:6:9
+  |
+6 |   home: { in: provder, nat: symetric, firewall: offic }
+  |         ^
+  = help: did you mean `provider`?
+
+error: no kind of NAT is called `symetric`
+ --> lab.yaml:6:29
+  |
+6 |   home: { in: provder, nat: symetric, firewall: offic }
+  |                             ^^^^^^^^
+  = help: did you mean `symmetric`?
+
+error: no firewall is called `offic`
+ --> lab.yaml:6:49
+  |
+6 |   home: { in: provder, nat: symetric, firewall: offic }
+  |                                                 ^^^^^
+  = help: did you mean `office`?
+
+error: IPv6 is not translated
+ --> lab.yaml:7:20
+  |
+7 |   provider: { nat: home, ip: 6 }
+  |                    ^^^^
+  = help: leave `nat` away, and write `firewall: stateful` for what a router at home does with IPv6
+
+error: `nat` lacks `filtering`
+ --> lab.yaml:8:16
+  |
+8 |   axes: { nat: { mapping: endpoint-independent, hairpin: maybe }, ip: 5 }
+  |                ^
+  = help: write `nat: { mapping: endpoint-independent, filtering: address-dependent }`
+
+error: `hairpin`: `maybe` is neither true nor false
+ --> lab.yaml:8:58
+  |
+8 |   axes: { nat: { mapping: endpoint-independent, hairpin: maybe }, ip: 5 }
+  |                                                          ^^^^^
+  = help: write `true` or `false`
+
+error: there is no IP version 5 to speak
+ --> lab.yaml:8:71
+  |
+8 |   axes: { nat: { mapping: endpoint-independent, hairpin: maybe }, ip: 5 }
+  |                                                                       ^
+  = help: write `ip: 4` or `ip: 6`
+
+error: no class of flows is called `bittorrent`
+ --> lab.yaml:9:27
+  |
+9 |   slow: { isp: { matches: bittorrent, does: throttle } }
+  |                           ^^^^^^^^^^
+  = help: one of: plaintext-bittorrent, obfuscated-unknown, http, other
+
+error: `throttle` does not say to which rate
+ --> lab.yaml:9:45
+  |
+9 |   slow: { isp: { matches: bittorrent, does: throttle } }
+  |                                             ^^^^^^^^
+  = help: add `to: 100 kB/s`
+
+error: `ports`: `0` is not a whole number from 1 to 65535
+  --> lab.yaml:10:31
+   |
+10 |   wall: { firewall: { ports: [0] }, isp: { matches: http, does: reset, to: 1 kB/s } }
+   |                               ^
+   = help: write a number, such as `3`
+
+error: `to` goes with `does: throttle`
+  --> lab.yaml:10:76
+   |
+10 |   wall: { firewall: { ports: [0] }, isp: { matches: http, does: reset, to: 1 kB/s } }
+   |                                                                            ^^^^^^
+   = help: leave it away
+
+error: `tracker` can't be the name of a network: it reports events of its own
+  --> lab.yaml:11:3
+   |
+11 |   tracker: {}
+   |   ^^^^^^^
+   = help: call it by what it is, such as `home` or `office`
+"#,
+    ),
+    (
+        "what can't befall a network",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+net: { lan: {}, home: { nat: home } }
+cast: { seed: { role: seed }, a: { role: leech, at: home } }
+script:
+  - { at: 0 s, do: join, who: all }
+  - { at: 1 s, do: heal, net: lan }
+  - { at: 2 s, do: rebind-nat, net: lan }
+  - { at: 3 s, do: forward-port, who: seed }
+  - { at: 4 s, do: sign-in, who: a }
+check: [{ complete: a, within: 10 s }]
+"#,
+        r#"error: `lan` is healed, but no step before this cuts it
+ --> lab.yaml:8:5
+  |
+8 |   - { at: 1 s, do: heal, net: lan }
+  |     ^
+  = help: put a `cut` before it, or leave this away
+
+error: net `lan` has no NAT to rebind
+ --> lab.yaml:9:5
+  |
+9 |   - { at: 2 s, do: rebind-nat, net: lan }
+  |     ^
+  = help: give it one: `nat: home`
+
+error: `seed` sits in net `lan`, which has no NAT or firewall
+  --> lab.yaml:10:5
+   |
+10 |   - { at: 3 s, do: forward-port, who: seed }
+   |     ^
+   = help: give the net its NAT or firewall, or leave this step away
+
+error: `a` sits in net `home`, which has no captive portal
+  --> lab.yaml:11:5
+   |
+11 |   - { at: 4 s, do: sign-in, who: a }
+   |     ^
+   = help: give the net its captive portal, or leave this step away
+"#,
+    ),
+    (
+        "steps and checks that name no network, rule or direction",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+net: { lan: {}, home: { nat: home } }
+cast: { seed: { role: seed }, a: { role: leech, at: home } }
+script:
+  - { at: 0 s, do: join, who: all }
+  - { at: 1 s, do: cut, net: hom }
+  - { at: 2 s, do: set-disk, who: a, disk: ful }
+  - { at: 3 s, do: skew-clock, who: a }
+  - { at: 4 s, do: set-line, net: home }
+check:
+  - { count: packet-dropped, who: home, rule: no-maping, min: 1 }
+  - { never: connected, rule: lost }
+  - { never: unchoked, direction: in }
+  - { never: connected, direction: inward }
+"#,
+        r#"error: there is no net `hom`
+ --> lab.yaml:8:30
+  |
+8 |   - { at: 1 s, do: cut, net: hom }
+  |                              ^^^
+  = help: did you mean `home`?
+
+error: no fault of a disk is called `ful`
+ --> lab.yaml:9:44
+  |
+9 |   - { at: 2 s, do: set-disk, who: a, disk: ful }
+  |                                            ^^^
+  = help: did you mean `full`?
+
+error: `skew-clock` lacks `by`
+  --> lab.yaml:10:5
+   |
+10 |   - { at: 3 s, do: skew-clock, who: a }
+   |     ^
+   = help: write `{ at: 5 s, do: skew-clock, who: bob, by: 1 h }`
+
+error: `set-line` changes nothing
+  --> lab.yaml:11:5
+   |
+11 |   - { at: 4 s, do: set-line, net: home }
+   |     ^
+   = help: write `rtt: 200 ms`, `jitter: 20 ms`, `loss: 5 %`
+
+error: no rule is called `no-maping`
+  --> lab.yaml:13:47
+   |
+13 |   - { count: packet-dropped, who: home, rule: no-maping, min: 1 }
+   |                                               ^^^^^^^^^
+   = help: did you mean `no-mapping`?
+
+error: `connected` tells of no rule that stopped a packet
+  --> lab.yaml:14:31
+   |
+14 |   - { never: connected, rule: lost }
+   |                               ^^^^
+   = help: leave `rule` away, or look for `packet-dropped`
+
+error: `unchoked` has no direction
+  --> lab.yaml:15:35
+   |
+15 |   - { never: unchoked, direction: in }
+   |                                   ^^
+   = help: leave `direction` away
+
+error: no direction is called `inward`
+  --> lab.yaml:16:36
+   |
+16 |   - { never: connected, direction: inward }
+   |                                    ^^^^^^
+   = help: one of: in, out
+"#,
+    ),
+    (
+        "a tracker that nobody could call",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+net: { server: {}, home: { nat: home } }
+tracker: { at: home }
+cast: { seed: { role: seed }, a: { role: leech } }
+check: [{ complete: a, within: 10 s }]
+"#,
+        r#"error: nobody could call the tracker in net `home`, behind its NAT
+ --> lab.yaml:5:16
+  |
+5 | tracker: { at: home }
+  |                ^^^^
+  = help: everybody reaches `server`: write `tracker: { at: server }`
+"#,
+    ),
+    (
+        "members that speak another IP version than the tracker",
+        r#"scenario: 1
+title: x
+content: { size: 1 MiB }
+net: { lan: {}, six: { ip: 6 } }
+cast: { seed: { role: seed }, a: { role: leech, at: six } }
+check: [{ complete: a, within: 10 s }]
+"#,
+        r#"error: `a` speaks IPv6, and the tracker in net `lan` IPv4: they never meet
+ --> lab.yaml:4:6
+  |
+4 | net: { lan: {}, six: { ip: 6 } }
+  |      ^
+  = help: give every network in use `ip: 6`, or none of them
+"#,
+    ),
+    (
         "names that clash",
         r#"scenario: 1
 title: x

@@ -156,6 +156,36 @@ const CASES: &[Case] = &[
         ),
     },
     Case {
+        check: "{ never: connected, who: sharer-1, remote: seed, direction: in }",
+        pass: (
+            "1 sharer-1 connected seed out\n2 sharer-1 connected rider in",
+            "as expected: no `connected` from sharer-1 about seed (in)",
+        ),
+        fail: (
+            "1 sharer-1 connected seed out\n2 sharer-1 connected seed in",
+            "expected: no `connected` from sharer-1 about seed (in) (once, first from sharer-1 after 2.0 s)",
+        ),
+        unknown: (
+            "1 seed connected sharer-1 in",
+            "can't tell whether no `connected` from sharer-1 about seed (in): nothing was heard from sharer-1",
+        ),
+    },
+    Case {
+        check: "{ count: packet-dropped, who: lan, remote: rider, rule: no-mapping, min: 1 }",
+        pass: (
+            "1 lan dropped seed rider no-mapping",
+            "as expected: at least 1 of `packet-dropped` from lan about rider by rule no-mapping (once, first from lan after 1.0 s)",
+        ),
+        fail: (
+            "1 lan dropped seed rider lost\n2 lan dropped seed sharer-1 no-mapping\n3 home dropped seed rider no-mapping",
+            "expected: at least 1 of `packet-dropped` from lan about rider by rule no-mapping (not once)",
+        ),
+        unknown: (
+            "",
+            "can't tell whether at least 1 of `packet-dropped` from lan about rider by rule no-mapping: nothing was heard from lan",
+        ),
+    },
+    Case {
         check: "{ pieces-from: seed, who: sharer, max: 60 % }",
         pass: (
             "1 sharer-1 verified 1/8 seed:50 sharer-2:50\n2 rider verified 1/8 seed:100",

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use events::{Cipher, ClosedBy, Direction, Event, FlowClass, Provenance, Record, Remote, UnchokeSlot};
+use events::{Cipher, ClosedBy, Direction, Event, FlowClass, Provenance, Record, Remote, Transport, UnchokeSlot};
 use model::{ByteCount, InfoHash, PeerId, Rate, Time};
 
 /// Reads a drawing. A piece has 100 bytes.
@@ -88,6 +88,19 @@ fn event(kind: &str, words: &[&str]) -> Option<Event> {
             let archive = words.first().copied().unwrap_or_default().to_owned();
             Event::Unpacked { archive, files: 1, bytes: ByteCount(1) }
         }
+        "connected" => {
+            let direction = if words[1] == "in" { Direction::In } else { Direction::Out };
+            Event::Connected { conn, remote: remote(words[0]), direction }
+        }
+        "dropped" => Event::PacketDropped {
+            protocol: Transport::Tcp,
+            from: remote(words[0]),
+            to: remote(words[1]),
+            packet: "open".to_owned(),
+            packets: 1,
+            rule: words[2].to_owned(),
+            why: why(),
+        },
         "note" => Event::Note { text: why() },
         _ => return None,
     })

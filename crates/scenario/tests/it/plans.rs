@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use events::Detail;
+use events::{Detail, Direction};
 use model::{ByteCount, Rate};
 use swarmlab_scenario::{
-    Action, Client, ContentSource, Encryption, EncryptionMethod, Expectation, Knows, Limit, Nat, NatKind, Persona,
-    Picking, Plan, Role, Share, Told, When, World, parse, shipped,
+    Action, Client, ContentSource, Dependence, Encryption, EncryptionMethod, Expectation, Firewall, InspectionAction,
+    Knows, Limit, Nat, NatKind, Persona, Picking, Plan, PortChoice, Role, Share, Told, When, World, parse, shipped,
 };
 
 const FULL: &str = r#"
@@ -112,8 +112,72 @@ fn everything_that_can_be_written_is_read() {
     assert_eq!(plan.checks.len(), 28);
 }
 
+const NETWORKS: &str = include_str!("../../../../fuzz/corpus/scenario/networks.yaml");
+
+#[test]
+fn every_network_and_what_befalls_it_is_read() {
+    let plan = networks();
+    let home = &plan.nets["home"];
+    assert_eq!((home.inside.as_deref(), home.up), (Some("carrier"), Some(Rate(250_000))));
+    let Nat::Made(made) = home.nat else { panic!("{:?}", home.nat) };
+    assert_eq!((made.mapping, made.filtering), (Dependence::AddressDependent, Dependence::EndpointIndependent));
+    assert_eq!((made.ports, made.hairpin), (PortChoice::Random, true));
+    assert_eq!((made.udp_timeout, made.tcp_timeout), (Duration::from_secs(30), Duration::from_secs(7_200)));
+    let throttle = InspectionAction::Throttle(Rate(1_000_000));
+    assert_eq!(plan.nets["carrier"].isp.as_ref().map(|isp| (isp.matches.len(), isp.action)), Some((2, throttle)));
+    let office = plan.nets["office"].firewall.as_ref().unwrap();
+    assert_eq!((office.ports.as_ref().map(|ports| ports.len()), office.refuses), (Some(3), true));
+    assert_eq!(plan.nets["strict"].firewall, Firewall::named(Firewall::OFFICE));
+    assert!(plan.nets["cafe"].portal && plan.content.elide);
+    assert_eq!(plan.tracker.at, "server", "the first that everybody can reach");
+    assert_eq!(plan.member("seed").unwrap().at, "server");
+    let Expectation::Never { what, .. } = &plan.checks[1].expect else { panic!("{:?}", plan.checks[1]) };
+    assert_eq!(what.direction, Some(Direction::In));
+}
+
+#[test]
+fn where_every_network_is_closed_the_tracker_is_on_the_internet() {
+    let text = SMALL.replace("cast:", "net: { a-home: { nat: home }, cafe: { portal: true } }\ncast:");
+    let plan = parse("f", &text).unwrap();
+    assert_eq!((plan.tracker.at.as_str(), plan.member("seed").unwrap().at.as_str()), ("internet", "internet"));
+    assert_eq!(parse("plan.yaml", &plan.to_yaml()).unwrap(), plan);
+}
+
+#[test]
+fn world_local_says_of_each_network_and_step_why_it_can_not_be_shown() {
+    let mut plan = networks();
+    plan.worlds.push(World::Local);
+    let reasons = plan.unsupported_in(World::Local);
+    let no_links =
+        |net: &str, key: &str| format!("net {net} has `{key}`, and the loopback of world local has no links to shape");
+    for (net, key) in [
+        ("carrier", "rtt"),
+        ("carrier", "nat"),
+        ("carrier", "isp"),
+        ("home", "nat"),
+        ("office", "firewall"),
+        ("cafe", "portal"),
+    ] {
+        assert!(reasons.contains(&no_links(net, key)), "{net} {key}: {reasons:#?}");
+    }
+    let of_sim = plan.script.iter().filter(|step| step.action.needs_sim());
+    for step in of_sim {
+        let begin = format!("step {} is `{}`, and world local has only", step.number, step.action.verb());
+        assert!(reasons.iter().any(|reason| reason.starts_with(&begin)), "{begin}: {reasons:#?}");
+    }
+    let asked = "the scenario looks for `packet-dropped`, and world local has no networks that could tell of it";
+    assert!(reasons.contains(&asked.to_owned()), "{reasons:#?}");
+    assert_eq!(plan.unsupported_in(World::Sim), [""; 0]);
+}
+
+fn networks() -> Plan {
+    parse("networks.yaml", NETWORKS).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
 #[test]
 fn a_plan_written_out_is_a_scenario_again() {
+    let written = networks().to_yaml();
+    assert_eq!(parse("plan.yaml", &written).unwrap_or_else(|faults| panic!("{faults}\n{written}")), networks());
     let plan = full();
     let written = plan.to_yaml();
     assert_eq!(parse("plan.yaml", &written).unwrap_or_else(|faults| panic!("{faults}\n{written}")), plan, "{written}");

@@ -61,6 +61,9 @@ fn the_page_mentions_every_key_and_word() {
     ];
     let verbs = vocabulary::VERBS.iter().map(|(verb, _)| *verb);
     let checks = CHECK_KINDS.iter().flat_map(|kind| [kind.name].into_iter().chain(kind.keys.iter().copied()));
+    for rule in swarmlab_scenario::RULES {
+        assert!(page.contains(&format!("`{rule}`")), "labs/SCENARIOS.md does not mention rule `{rule}`");
+    }
     for word in keys.into_iter().flatten().copied().chain(verbs).chain(checks) {
         assert!(page.contains(&format!("`{word}`")), "labs/SCENARIOS.md does not mention `{word}`");
     }

@@ -153,7 +153,7 @@ impl Stage {
 
     fn content(&self, block: Block) -> Bytes {
         let start = self.torrent.info.geometry().piece_offset(block.piece) + u64::from(block.offset.0);
-        self.original.bytes().slice(start as usize..(start + u64::from(block.length)) as usize)
+        self.original.bytes(start..start + u64::from(block.length))
     }
 
     // ---- the course of a storm ----
