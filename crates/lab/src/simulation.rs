@@ -25,7 +25,7 @@ use crate::performance::log_failed;
 use crate::play::{Broke, write};
 use crate::report::{billings, check_line, fill, verdict_event};
 use crate::summary::Summary;
-use crate::torrent::TorrentError;
+use crate::torrent;
 
 /// A run that goes on in virtual time.
 pub(crate) struct Simulation<'a> {
@@ -51,11 +51,7 @@ impl<'a> Simulation<'a> {
         metainfo: Metainfo,
         content: Option<Bytes>,
     ) -> Result<Self, Broke> {
-        let play = match content {
-            Some(content) => Play::new(plan, metainfo, content).map_err(TorrentError::from)?,
-            None => Play::elided(plan, metainfo),
-        }
-        .under_glass();
+        let play = torrent::stage(plan, metainfo, content)?.under_glass();
         write(&folder.torrent(), &play.torrent().to_bytes())?;
         let log = Log::create(&folder.events(), owners(plan, &play)).map_err(|source| log_failed(folder, source))?;
         Ok(Self { plan, folder, play, log, glass: GlassFolder::new(folder) })
