@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use events::{Event, Record, Remote, Source, Strategy};
+use events::{Event, Record, Remote, Source, Strategy, Transport};
 use model::ByteCount;
 
 /// How much a screen cares.
@@ -96,6 +96,27 @@ pub fn describe(record: &Record) -> Option<String> {
         Event::TrackerExpired { remote, .. } => {
             format!("the tracker forgets {remote}, which did not announce for too long")
         }
+        Event::NatMapped { protocol, from, to, outside } => {
+            format!("{me}: {from} speaks to {to} as {outside} ({})", transport(*protocol))
+        }
+        Event::PortForwarded { protocol, inside, outside } => {
+            format!("{me}: who calls {outside} reaches {inside} ({})", transport(*protocol))
+        }
+        Event::PacketDropped { from, to, packet, packets, why, .. } => {
+            format!("{me}: dropped {} from {from} to {to}: {why}", carried(packet, *packets))
+        }
+        Event::PacketRefused { from, to, packet, packets, why, .. } => {
+            format!("{me}: turned back {} from {from} to {to}: {why}", carried(packet, *packets))
+        }
+        Event::FlowInspected { from, to, class, does, rate, .. } => {
+            let does = match (does.as_str(), rate) {
+                ("drop", _) => "lets nothing more of it through".to_owned(),
+                ("reset", _) => "resets it".to_owned(),
+                (_, Some(rate)) => format!("slows it down to {rate}"),
+                (other, None) => other.to_owned(),
+            };
+            format!("{me}: takes the connection of {from} with {to} for {}, and {does}", class.name())
+        }
         Event::Step { action, who, why, .. } if who.is_empty() => format!("script: {action} ({why})"),
         Event::Step { action, who, why, .. } => {
             format!("script: {action} {} ({why})", list(&who.iter().collect::<Vec<_>>()))
@@ -125,8 +146,15 @@ pub fn weight(event: &Event) -> Weight {
         | Event::MetadataFailed { .. }
         | Event::PeerMisbehaved { .. }
         | Event::PeerBanned { .. }
+        | Event::PortForwarded { .. }
         | Event::Step { .. }
         | Event::Note { .. } => Weight::Milestone,
+        // A line that loses packets and a link that is full do so all the time.
+        Event::PacketDropped { rule, .. } if rule == "lost" || rule == "queue-full" => Weight::Detail,
+        Event::PacketDropped { .. }
+        | Event::PacketRefused { .. }
+        | Event::NatMapped { .. }
+        | Event::FlowInspected { .. } => Weight::Turn,
         Event::Unchoked { .. }
         | Event::PieceVerified { .. }
         | Event::EndgameEntered { .. }
@@ -154,6 +182,24 @@ fn announced(remote: &Remote, event: &str, left: ByteCount, returned: u32) -> St
         "stopped" => format!("{remote} says goodbye to the tracker"),
         _ => format!("{remote} announces again, {left} to go; {told}"),
     }
+}
+
+fn transport(protocol: Transport) -> &'static str {
+    match protocol {
+        Transport::Tcp => "TCP",
+        Transport::Udp => "UDP",
+    }
+}
+
+/// Packets by what they carry: `a call`, `3 datagrams`.
+fn carried(packet: &str, packets: u64) -> String {
+    let (one, many) = match packet {
+        "open" => ("a call", "calls"),
+        "datagram" => ("a datagram", "datagrams"),
+        "end" => ("the end of a connection", "ends of connections"),
+        _ => ("a packet", "packets"),
+    };
+    if packets == 1 { one.to_owned() } else { format!("{packets} {many}") }
 }
 
 fn reason(strategy: Strategy, availability: u32) -> String {
@@ -231,6 +277,25 @@ mod tests {
         assert_eq!(told(checked(0)), None);
         assert!(told(checked(3)).unwrap().contains("goes on from 3 of 4"));
         assert!(told(checked(4)).unwrap().contains("has everything"));
+    }
+
+    #[test]
+    fn a_drop_says_who_called_whom_and_why_it_was_in_vain() {
+        let drop = |packet: &str, packets| Event::PacketDropped {
+            protocol: Transport::Tcp,
+            from: "alice".into(),
+            to: "198.18.0.1:6881".into(),
+            packet: packet.into(),
+            packets,
+            rule: "no-mapping".into(),
+            why: "nobody inside has sent from this outside port".into(),
+        };
+        let told = |event| describe(&Record { time: Time::ZERO, peer: "home".into(), event }).unwrap();
+        assert_eq!(
+            told(drop("open", 1)),
+            "home: dropped a call from alice to 198.18.0.1:6881: nobody inside has sent from this outside port"
+        );
+        assert!(told(drop("datagram", 3)).starts_with("home: dropped 3 datagrams from alice"));
     }
 
     #[test]
