@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sim", &["model", "events", "isp", "metainfo", "tracker", "node", "scenario"]),
     ("net", &["model", "events", "metainfo", "tracker", "node"]),
     ("rqbit", &["model", "events", "metainfo", "tracker", "net"]),
-    ("lab", &["model", "events", "metainfo", "net", "scenario", "sim"]),
+    ("lab", &["model", "events", "metainfo", "net", "scenario", "sim", "share"]),
     ("share", &["model", "events", "metainfo", "net"]),
     ("report", &["model", "events", "wire", "isp"]),
     ("testkit", &["model", "events", "metainfo", "wire", "tracker", "node"]),

@@ -23,6 +23,7 @@ pub enum Family {
     Picking,
     Transfer,
     Metadata,
+    Share,
     Trust,
     Network,
     Tracker,
@@ -233,6 +234,9 @@ events! {
     RequestCancelled = "request-cancelled" in Transfer { conn: u64, remote: Remote, piece: u32, offset: u32, length: u32, why: String }
     /// They said no to a request (BEP 6). Detail: block.
     RequestRejected = "request-rejected" in Transfer { conn: u64, remote: Remote, piece: u32, offset: u32, length: u32 }
+    /// How far another peer is by its own account, and what crossed on this connection so far: each second in
+    /// which that changed, and when it has its last piece. Only told by a peer that counts its recipients.
+    PeerProgress = "peer-progress" in Transfer { conn: u64, remote: Remote, have: u32, pieces: u32, sent: ByteCount, received: ByteCount, up: Rate, down: Rate }
     /// A piece matches its hash. `from` says who sent how much of it.
     PieceVerified = "piece-verified" in Transfer { piece: u32, from: Vec<Provenance>, have: u32, pieces: u32 }
     /// A piece does not match its hash. `suspects` are those who sent blocks of it.
@@ -245,6 +249,16 @@ events! {
     MetadataComplete = "metadata-complete" in Metadata { bytes: u32, name: String }
     /// A part was refused, or the whole does not match the info-hash.
     MetadataFailed = "metadata-failed" in Metadata { #[serde(default, skip_serializing_if = "Option::is_none")] remote: Option<Remote>, why: String }
+
+    // ---- share ----
+    /// What is shared was packed into an encrypted archive; `bytes` are those of its files.
+    Packed = "packed" in Share { archive: String, files: u64, bytes: ByteCount, archive_bytes: ByteCount }
+    /// A recipient opened the archive with its password: everything in it is there.
+    Unpacked = "unpacked" in Share { archive: String, files: u64, bytes: ByteCount }
+    /// A recipient has the archive, and could not unpack it. Nothing was written.
+    UnpackFailed = "unpack-failed" in Share { archive: String, why: String }
+    /// As many recipients have everything as were wanted, and the sharer goes; `at_least` says that it can't be known exactly.
+    Delivered = "delivered" in Share { recipients: u32, wanted: u32, at_least: bool }
 
     // ---- trust ----
     /// A rule of the protocol was broken; the connection is closed for it.
@@ -445,6 +459,7 @@ macro_rules! one_remote {
             | Event::RequestCancelled { remote: $remote, .. }
             | Event::RequestRejected { remote: $remote, .. }
             | Event::MetadataRequested { remote: $remote, .. }
+            | Event::PeerProgress { remote: $remote, .. }
             | Event::PeerMisbehaved { remote: $remote, .. }
             | Event::PeerBanned { remote: $remote, .. }
             | Event::TrackerConnected { remote: $remote, .. }

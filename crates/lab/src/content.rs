@@ -160,7 +160,7 @@ mod tests {
         for name in ["theirs", "mine"] {
             std::fs::write(here.join(name), name).unwrap();
         }
-        let theirs = scenario::Content { source: ContentSource::Path("theirs".into()), piece: None, name: None };
+        let theirs = of(ContentSource::Path("theirs".into()));
         assert_eq!(Content::find(&theirs, &here, None).unwrap().unwrap().path, here.join("theirs"));
         let mine = here.join("mine");
         let given = Content::find(&theirs, &here, Some(&mine)).unwrap();
@@ -172,10 +172,14 @@ mod tests {
     #[test]
     fn what_is_missing_is_said_with_what_to_do() {
         let here = Path::new("/nowhere");
-        let find = |source| Content::find(&scenario::Content { source, piece: None, name: None }, here, None);
+        let find = |source| Content::find(&of(source), here, None);
         let error = find(ContentSource::Given).unwrap_err();
         assert!(error.to_string().ends_with("add --content PATH") && error.is_the_callers());
         assert!(find(ContentSource::Path("x".into())).unwrap_err().is_the_callers());
         assert_eq!(find(ContentSource::Size(ByteCount(1))).unwrap(), None);
+    }
+
+    fn of(source: ContentSource) -> scenario::Content {
+        scenario::Content { source, piece: None, name: None, archive: false, elide: false }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 
-use events::{Event, Record, Remote, Source, Strategy, Transport};
+use events::{Event, FlowClass, Record, Remote, Source, Strategy, Transport};
 use model::ByteCount;
 
 /// How much a screen cares.
@@ -91,31 +91,25 @@ pub fn describe(record: &Record) -> Option<String> {
         Event::MetadataFailed { why, .. } => format!("{me} gets no description of the torrent: {why}"),
         Event::PeerMisbehaved { remote, why, .. } => format!("{me} closes the connection to {remote}: {why}"),
         Event::PeerBanned { remote, why } => format!("{me} bans {remote}: {why}"),
+        Event::NatMapped { protocol, from, to, outside } => {
+            let what = if *protocol == Transport::Tcp { "call" } else { "datagrams" };
+            format!("{me}: the NAT sends {from}'s {what} to {to} out as {outside}")
+        }
+        Event::PortForwarded { protocol, inside, outside } => {
+            let protocol = if *protocol == Transport::Tcp { "TCP" } else { "UDP" };
+            format!("{me}: whoever calls {outside} ({protocol}) reaches {inside}")
+        }
+        Event::PacketDropped { from, to, packet, why, .. } => {
+            format!("{me}: {}, dropped: {why}", carried(from, to, packet))
+        }
+        Event::PacketRefused { from, to, packet, why, .. } => {
+            format!("{me}: {}, turned back with a reset: {why}", carried(from, to, packet))
+        }
+        Event::FlowInspected { from, to, class, does, .. } => inspected(me, from, to, *class, does),
         Event::TrackerAnnounced { remote, event, left, returned, .. } => announced(remote, event, *left, *returned),
         Event::TrackerRefused { remote, why, .. } => format!("the tracker refuses {remote}: {why}"),
         Event::TrackerExpired { remote, .. } => {
             format!("the tracker forgets {remote}, which did not announce for too long")
-        }
-        Event::NatMapped { protocol, from, to, outside } => {
-            format!("{me}: {from} speaks to {to} as {outside} ({})", transport(*protocol))
-        }
-        Event::PortForwarded { protocol, inside, outside } => {
-            format!("{me}: who calls {outside} reaches {inside} ({})", transport(*protocol))
-        }
-        Event::PacketDropped { from, to, packet, packets, why, .. } => {
-            format!("{me}: dropped {} from {from} to {to}: {why}", carried(packet, *packets))
-        }
-        Event::PacketRefused { from, to, packet, packets, why, .. } => {
-            format!("{me}: turned back {} from {from} to {to}: {why}", carried(packet, *packets))
-        }
-        Event::FlowInspected { from, to, class, does, rate, .. } => {
-            let does = match (does.as_str(), rate) {
-                ("drop", _) => "lets nothing more of it through".to_owned(),
-                ("reset", _) => "resets it".to_owned(),
-                (_, Some(rate)) => format!("slows it down to {rate}"),
-                (other, None) => other.to_owned(),
-            };
-            format!("{me}: takes the connection of {from} with {to} for {}, and {does}", class.name())
         }
         Event::Step { action, who, why, .. } if who.is_empty() => format!("script: {action} ({why})"),
         Event::Step { action, who, why, .. } => {
@@ -149,20 +143,37 @@ pub fn weight(event: &Event) -> Weight {
         | Event::PortForwarded { .. }
         | Event::Step { .. }
         | Event::Note { .. } => Weight::Milestone,
-        // A line that loses packets and a link that is full do so all the time.
-        Event::PacketDropped { rule, .. } if rule == "lost" || rule == "queue-full" => Weight::Detail,
-        Event::PacketDropped { .. }
-        | Event::PacketRefused { .. }
-        | Event::NatMapped { .. }
-        | Event::FlowInspected { .. } => Weight::Turn,
         Event::Unchoked { .. }
         | Event::PieceVerified { .. }
         | Event::EndgameEntered { .. }
         | Event::TrackerAnnounced { .. }
         | Event::TrackerRefused { .. }
+        | Event::NatMapped { .. }
+        | Event::PacketDropped { .. }
+        | Event::PacketRefused { .. }
+        | Event::FlowInspected { .. }
         | Event::Rejected { .. } => Weight::Turn,
         _ => Weight::Detail,
     }
+}
+
+fn carried(from: &Remote, to: &Remote, packet: &str) -> String {
+    match packet {
+        "open" => format!("{from}'s call to {to}"),
+        "datagram" => format!("a datagram from {from} to {to}"),
+        "end" => format!("{from}'s goodbye to {to}"),
+        _ => format!("what {from} sends to {to}"),
+    }
+}
+
+fn inspected(me: &str, from: &Remote, to: &Remote, class: FlowClass, does: &str) -> String {
+    let does = match does {
+        "drop" => "lets it vanish",
+        "reset" => "resets it",
+        "throttle" => "slows it down",
+        other => other,
+    };
+    format!("{me}: the provider takes {from}'s connection to {to} for {}, and {does}", class.name())
 }
 
 fn checked(me: &str, have: u32, pieces: u32, bytes: ByteCount) -> Option<String> {
@@ -182,24 +193,6 @@ fn announced(remote: &Remote, event: &str, left: ByteCount, returned: u32) -> St
         "stopped" => format!("{remote} says goodbye to the tracker"),
         _ => format!("{remote} announces again, {left} to go; {told}"),
     }
-}
-
-fn transport(protocol: Transport) -> &'static str {
-    match protocol {
-        Transport::Tcp => "TCP",
-        Transport::Udp => "UDP",
-    }
-}
-
-/// Packets by what they carry: `a call`, `3 datagrams`.
-fn carried(packet: &str, packets: u64) -> String {
-    let (one, many) = match packet {
-        "open" => ("a call", "calls"),
-        "datagram" => ("a datagram", "datagrams"),
-        "end" => ("the end of a connection", "ends of connections"),
-        _ => ("a packet", "packets"),
-    };
-    if packets == 1 { one.to_owned() } else { format!("{packets} {many}") }
 }
 
 fn reason(strategy: Strategy, availability: u32) -> String {
@@ -280,22 +273,18 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_says_who_called_whom_and_why_it_was_in_vain() {
-        let drop = |packet: &str, packets| Event::PacketDropped {
-            protocol: Transport::Tcp,
-            from: "alice".into(),
-            to: "198.18.0.1:6881".into(),
-            packet: packet.into(),
-            packets,
-            rule: "no-mapping".into(),
-            why: "nobody inside has sent from this outside port".into(),
-        };
-        let told = |event| describe(&Record { time: Time::ZERO, peer: "home".into(), event }).unwrap();
+    fn what_a_network_does_to_packets_names_who_called_whom() {
+        let (from, to, protocol) = (Remote::from("bob"), Remote::from("carol"), Transport::Tcp);
+        let (packet, rule, why) = ("open".into(), "no-mapping".into(), "nobody inside has sent from this port".into());
+        let dropped = Event::PacketDropped { protocol, from, to, packet, packets: 1, rule, why };
         assert_eq!(
-            told(drop("open", 1)),
-            "home: dropped a call from alice to 198.18.0.1:6881: nobody inside has sent from this outside port"
+            told(dropped).unwrap(),
+            "alice: bob's call to carol, dropped: nobody inside has sent from this port"
         );
-        assert!(told(drop("datagram", 3)).starts_with("home: dropped 3 datagrams from alice"));
+        let (from, to, class) = (Remote::from("bob"), Remote::from("carol"), FlowClass::PlaintextBittorrent);
+        let reset = Event::FlowInspected { from, to, class, rule: "x".into(), does: "reset".into(), rate: None };
+        let text = "alice: the provider takes bob's connection to carol for plaintext-bittorrent, and resets it";
+        assert_eq!(told(reset).unwrap(), text);
     }
 
     #[test]

@@ -97,6 +97,11 @@ impl RunFolder {
         self.path.join("content")
     }
 
+    /// Where an archive of the content lies, if it is packed.
+    pub fn archive(&self) -> PathBuf {
+        self.path.join("archive")
+    }
+
     pub fn peers(&self) -> PathBuf {
         self.path.join("peers")
     }
@@ -116,7 +121,7 @@ impl RunFolder {
     /// # Errors
     /// The disk refuses.
     pub fn remove_bulk(&self) -> io::Result<()> {
-        for part in [self.content(), self.peers()] {
+        for part in [self.content(), self.archive(), self.peers()] {
             match std::fs::remove_dir_all(&part) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

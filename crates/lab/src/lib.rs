@@ -9,6 +9,7 @@
 //! simulation  the world `sim`, which has no programs: the same loop in virtual time
 //! content   what is shared       torrent: made and verified   folder, log: what is written
 //! order     what many programs report, in the order of time
+//! storm     many runs of one plan, in world `sim`, each with a seed of its own
 //! summary   what came of it      describe: events as sentences for people
 //! audience  who watches
 //! ```
@@ -24,12 +25,14 @@ pub mod interrupt;
 mod local;
 mod log;
 mod order;
+mod parcel;
 mod performance;
 mod play;
 pub mod process;
 mod report;
 mod simulation;
 mod stage;
+pub mod storm;
 pub mod summary;
 mod torrent;
 

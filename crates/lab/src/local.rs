@@ -100,9 +100,9 @@ impl Local {
 
     /// Where this member's content lies.
     pub(crate) fn dir(&self, member: &Member) -> PathBuf {
-        match member.role {
-            Role::Seed => self.content_dir.clone(),
-            Role::Leech => self.folder.peer(&member.name),
+        match member.role.has_everything() {
+            true => self.content_dir.clone(),
+            false => self.folder.peer(&member.name),
         }
     }
 
@@ -138,6 +138,9 @@ impl Local {
             let methods: Vec<&str> = member.encryption_methods.iter().map(|method| method.name()).collect();
             args.extend(["--encryption".into(), member.encryption.name().into()]);
             args.extend(["--encryption-methods".into(), methods.join(",").into()]);
+            if member.role == Role::Share {
+                args.push("--count-recipients".into());
+            }
             args.extend(["--wire-record".into(), self.folder.wire(name, life).into()]);
             args.extend(["--keylog".into(), self.folder.keys(name, life).into()]);
         }

@@ -2,7 +2,7 @@
 //! script, to the checks and to the audience, until everything is decided. Then all programs are
 //! ended, and what lies on the disks is looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,6 +15,7 @@ use model::Time;
 use net::Clock;
 use scenario::{Action, Conductor, Facts, Judge, Limit, Plan, Role, Selector, Step};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::audience::Audience;
 use crate::content::Content;
@@ -22,12 +23,14 @@ use crate::folder::RunFolder;
 use crate::local::{Local, Shared};
 use crate::log::Log;
 use crate::order::InOrder;
+use crate::parcel::{self, SharedParcel, Sharers};
 use crate::play::{Broke, write};
 use crate::process::{Report, Said};
 use crate::report::{billings, check_line, fill, verdict_event};
 use crate::stage::{Ending, Stage, Start};
 use crate::summary::Summary;
-use crate::{LAB_NAME, TRACKER_NAME, torrent};
+use crate::torrent::{self, Made};
+use crate::{LAB_NAME, TRACKER_NAME};
 
 /// What a performance needs.
 #[derive(Debug)]
@@ -36,9 +39,7 @@ pub(crate) struct Props<'a> {
     /// The executable that all programs are.
     pub(crate) program: &'a Path,
     pub(crate) folder: &'a RunFolder,
-    pub(crate) content: Content,
-    /// Complete but for the tracker's address.
-    pub(crate) metainfo: Metainfo,
+    pub(crate) made: Made,
 }
 
 /// A run that is going on.
@@ -58,6 +59,14 @@ pub(crate) struct Performance<'a> {
     judge: Judge,
     metainfo: Metainfo,
     content: Content,
+    /// What the content is an archive of.
+    parcel: SharedParcel,
+    sharers: Sharers,
+    /// Recipients whose archive was whole, once.
+    unpacking: JoinSet<()>,
+    opened: BTreeSet<String>,
+    /// Where what is found out beside the loop is reported.
+    reporter: mpsc::Sender<Report>,
     /// The tracker is up and the torrent names it: peers can be started.
     open: bool,
     /// The play is over, what follows is nobody's doing but ours.
@@ -73,7 +82,7 @@ impl<'a> Performance<'a> {
         audience: &'a mut dyn Audience,
         interrupts: watch::Receiver<u32>,
     ) -> Result<Self, Broke> {
-        let Props { plan, program, folder, content, metainfo } = props;
+        let Props { plan, program, folder, made: Made { content, metainfo, parcel } } = props;
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let epoch_micros = u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX);
         let (sender, reports) = mpsc::channel(REPORTS_WAITING_MAX);
@@ -87,7 +96,7 @@ impl<'a> Performance<'a> {
             folder,
             clock: Clock::since_unix_micros(epoch_micros),
             log,
-            stage: Stage::new(sender),
+            stage: Stage::new(sender.clone()),
             local,
             reports,
             held: InOrder::new(),
@@ -95,6 +104,11 @@ impl<'a> Performance<'a> {
             judge: Judge::new(plan),
             metainfo,
             content,
+            parcel,
+            sharers: Sharers::new(plan),
+            unpacking: JoinSet::new(),
+            opened: BTreeSet::new(),
+            reporter: sender,
             open: false,
             curtain: false,
             gone: BTreeMap::new(),
@@ -156,6 +170,8 @@ impl<'a> Performance<'a> {
 
     fn tick(&mut self, now: Time) -> Result<(), Broke> {
         self.last_tick = now;
+        let done = self.sharers.tick(now);
+        self.send_home(done);
         self.judge.advance(InOrder::<Record>::told_until(now));
         self.flush()?;
         self.audience.tick(now, self.log.view());
@@ -224,6 +240,9 @@ impl<'a> Performance<'a> {
             content_dir: self.content.dir.clone(),
         });
         self.open = true;
+        if let Some(parcel) = &self.parcel {
+            self.say(parcel.packed());
+        }
         Ok(())
     }
 
@@ -253,9 +272,8 @@ impl<'a> Performance<'a> {
     }
 
     fn carry_out(&mut self, step: &Step) -> Result<(), Broke> {
-        let who = step.action.who().map(|who| who.names().iter().cloned().collect()).unwrap_or_default();
-        let action = step.action.verb().to_owned();
-        self.say(Event::Step { step: step.number, action, who, why: step.when.to_string() });
+        let (action, who) = (step.action.verb().to_owned(), step.action.names());
+        self.say(Event::Step { step: step.number, action, who, why: step.timing() });
         match &step.action {
             Action::Join(who) | Action::Restart(who) => self.start_peers(who),
             Action::Leave(who) => self.each(who, |play, name| play.stage.leave(name, play.clock.now())),
@@ -334,6 +352,11 @@ impl<'a> Performance<'a> {
     /// Every event of the run comes through here. What happens while the programs are being ended
     /// is in the log, but proves nothing: nobody asked for it.
     fn emit(&mut self, mut record: Record) -> Result<(), Broke> {
+        if !self.curtain {
+            let done = self.sharers.hear(&record);
+            self.send_home(done);
+            self.unpack_if_whole(&record);
+        }
         match &record.event {
             Event::Joined { .. } => drop(self.gone.remove(&record.peer)),
             Event::Left { why } | Event::Killed { why } => drop(self.gone.insert(record.peer.clone(), why.clone())),
@@ -346,6 +369,36 @@ impl<'a> Performance<'a> {
             self.audience.event(&record, self.log.view());
         }
         Ok(())
+    }
+
+    /// Sharers whose recipients have everything.
+    fn send_home(&mut self, done: Vec<(String, Event)>) {
+        let time = self.clock.now();
+        for (name, event) in done {
+            self.held.push(time, Record { time, peer: name.clone(), event });
+            self.stage.leave(&name, time);
+        }
+    }
+
+    /// A recipient has the whole archive: opens it, beside the loop.
+    fn unpack_if_whole(&mut self, record: &Record) {
+        let Some(parcel) = self.parcel.clone().filter(|_| matches!(record.event, Event::Complete { .. })) else {
+            return;
+        };
+        let Some(member) = self.plan.member(&record.peer).filter(|member| member.role == Role::Recipient) else {
+            return;
+        };
+        if !self.opened.insert(member.name.clone()) {
+            return;
+        }
+        let (member, dir, clock) = (member.clone(), self.local.dir(member), self.clock);
+        let reporter = self.reporter.clone();
+        self.unpacking.spawn_blocking(move || {
+            let event = parcel.unpack(&member, &dir);
+            let record = Record { time: clock.now(), peer: member.name.clone(), event };
+            // Nobody listens where the run was broken off.
+            let _unheard = reporter.blocking_send(Report { name: member.name, what: Said::Event(record) });
+        });
     }
 
     fn flush(&mut self) -> Result<(), Broke> {
@@ -386,11 +439,19 @@ impl<'a> Performance<'a> {
     async fn facts(&mut self) -> Facts {
         let info = Arc::new(self.metainfo.info.clone());
         let mut content_ok = BTreeMap::new();
-        for member in self.plan.cast.iter().filter(|member| member.role == Role::Leech) {
+        let mut dirs = BTreeMap::new();
+        for member in self.plan.cast.iter().filter(|member| !member.role.has_everything()) {
             let dir = self.local.dir(member);
             content_ok.insert(member.name.clone(), torrent::is_whole(&info, &dir).await);
+            dirs.insert(member.name.clone(), dir);
         }
-        Facts { content_ok }
+        // Who still unpacks may report, but nobody waits for it.
+        self.reports.close();
+        while self.unpacking.join_next().await.is_some() {}
+        let (plan, parcel, original) = (self.plan.clone(), self.parcel.clone(), self.content.path.clone());
+        let looking = move || parcel::look(&plan, parcel.as_deref(), &original, &dirs);
+        let looked_at = tokio::task::spawn_blocking(looking).await.unwrap_or_default();
+        Facts { content_ok, ..looked_at }
     }
 
     fn deliver(&mut self, facts: &Facts, summary: &mut Summary, gone: &BTreeMap<String, String>) -> Result<(), Broke> {

@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use metainfo::Metainfo;
 use scenario::{Client, Plan, World};
 use sim::content::CONTENT_MAX;
 use tokio::sync::watch;
@@ -138,15 +137,15 @@ async fn perform(
     write(&folder.plan(), plan.to_yaml().as_bytes())?;
     audience.remark(&preparation(plan, found.as_ref()));
     if settings.world == World::Sim {
-        let making = torrent::make_in_memory(plan, &settings.scenario, folder, found);
+        let making = torrent::make_in_memory(plan, &settings.scenario, found);
         let (content, metainfo) = with_signs_of_life(making, audience, &mut interrupts).await?;
         return Simulation::new(plan, folder, metainfo, content)?
             .play_and_close(settings.speed, audience, interrupts, summary)
             .await;
     }
     let making = torrent::make(plan, &settings.scenario, folder, found);
-    let (content, metainfo): (Content, Metainfo) = with_signs_of_life(making, audience, &mut interrupts).await?;
-    let props = Props { plan, program: &settings.program, folder, content, metainfo };
+    let made = with_signs_of_life(making, audience, &mut interrupts).await?;
+    let props = Props { plan, program: &settings.program, folder, made };
     Performance::new(props, audience, interrupts)?.play_and_close(summary).await
 }
 

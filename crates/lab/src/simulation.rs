@@ -44,14 +44,18 @@ struct Pace {
 }
 
 impl<'a> Simulation<'a> {
-    /// `metainfo` describes `content` and names no tracker yet.
+    /// `metainfo` describes `content`, which may be elided, and names no tracker yet.
     pub(crate) fn new(
         plan: &'a Plan,
         folder: &'a RunFolder,
         metainfo: Metainfo,
-        content: Bytes,
+        content: Option<Bytes>,
     ) -> Result<Self, Broke> {
-        let play = Play::new(plan, metainfo, content).map_err(TorrentError::from)?.under_glass();
+        let play = match content {
+            Some(content) => Play::new(plan, metainfo, content).map_err(TorrentError::from)?,
+            None => Play::elided(plan, metainfo),
+        }
+        .under_glass();
         write(&folder.torrent(), &play.torrent().to_bytes())?;
         let log = Log::create(&folder.events(), owners(plan, &play)).map_err(|source| log_failed(folder, source))?;
         Ok(Self { plan, folder, play, log, glass: GlassFolder::new(folder) })

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use events::{PeerView, SwarmView};
 use model::{ByteCount, Time};
+use scenario::Role;
 use serde::Serialize;
 
 use crate::log::Received;
@@ -175,7 +176,7 @@ fn peer_line(member: &Billing, view: &SwarmView, received: &Received) -> PeerLin
     let mut got: BTreeMap<String, ByteCount> =
         peer.received_from.iter().map(|(from, &bytes)| (from.to_string(), bytes)).collect();
     let mut of_unknown_origin = ByteCount::ZERO;
-    if got.is_empty() && member.role != "seed" {
+    if got.is_empty() && !is_source(&member.role) {
         got = received.get(&member.name).cloned().unwrap_or_default();
         of_unknown_origin = peer.downloaded.saturating_sub(got.values().copied().sum());
     }
@@ -194,9 +195,14 @@ fn peer_line(member: &Billing, view: &SwarmView, received: &Received) -> PeerLin
     }
 }
 
-/// Of all bytes with a known origin, the share that came from members whose role is `seed`.
+/// Whether members of this role have everything from the start.
+pub fn is_source(role: &str) -> bool {
+    role.parse().is_ok_and(Role::has_everything)
+}
+
+/// Of all bytes with a known origin, the share that came from members who had everything from the start.
 pub fn seeders_share(peers: &[PeerLine]) -> Option<f64> {
-    let is_seed = |name: &str| peers.iter().any(|peer| peer.name == name && peer.role == "seed");
+    let is_seed = |name: &str| peers.iter().any(|peer| peer.name == name && is_source(&peer.role));
     let (mut from_seeds, mut all) = (0, 0);
     for (from, bytes) in peers.iter().flat_map(|peer| &peer.got) {
         all += bytes.0;

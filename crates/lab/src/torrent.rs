@@ -12,6 +12,7 @@ use sim::content::CONTENT_MAX;
 
 use crate::content::{Content, ContentError};
 use crate::folder::RunFolder;
+use crate::parcel::{Parcel, ParcelError, SharedParcel};
 
 /// Why there is no torrent.
 #[derive(Debug, thiserror::Error)]
@@ -30,65 +31,94 @@ pub enum TorrentError {
     InMemory(#[from] sim::content::ContentError),
     #[error(transparent)]
     Changed(#[from] sim::OriginalError),
+    #[error(transparent)]
+    Parcel(#[from] ParcelError),
 }
 
-/// Makes the content, unless it was found, and a torrent of it that names no tracker yet.
+/// What peers share, complete but for the tracker's address.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) content: Content,
+    pub(crate) metainfo: Metainfo,
+    /// Where `content` is an archive.
+    pub(crate) parcel: SharedParcel,
+}
+
+/// Makes the content, unless it was found; packs it if the plan says so; and makes a torrent of it that names no tracker yet.
 pub(crate) async fn make(
     plan: &Plan,
     scenario: &str,
     folder: &RunFolder,
     found: Option<Content>,
-) -> Result<(Content, Metainfo), TorrentError> {
-    let (source, seed, piece) = (plan.content.source.clone(), plan.seed, plan.content.piece);
-    let name = name(plan, scenario);
-    let made_in = folder.content();
-    let comment = plan.title.clone();
+) -> Result<Made, TorrentError> {
+    let (plan, name, made_in, packed_in) = (plan.clone(), name(plan, scenario), folder.content(), folder.archive());
     let work = move || {
         let content = match found {
             Some(content) => content,
-            None => Content::make(&source, &made_in, &name, seed)?,
+            None => Content::make(&plan.content.source, &made_in, &name, plan.seed)?,
         };
-        let path = content.path.display().to_string();
-        let failed = |source| TorrentError::Create { path: path.clone(), source };
-        let files = net::Content::find(&content.path).map_err(failed)?;
-        let mut builder = files.builder();
-        if let Some(piece) = piece {
-            builder.piece_length = u32::try_from(piece.0).unwrap_or(u32::MAX);
+        if plan.content.archive {
+            let piece = plan.content.piece.and_then(|piece| u32::try_from(piece.0).ok());
+            let (parcel, content, metainfo) = Parcel::pack(&content, &packed_in, &name, piece)?;
+            return Ok(Made { content, metainfo, parcel: Some(Arc::new(parcel)) });
         }
-        builder.comment = Some(comment);
-        builder.created_by = Some(CREATED_BY.to_owned());
-        let metainfo = files.make(&builder, |_| {}).map_err(failed)?;
-        if metainfo.info.piece_count() == 0 {
-            return Err(TorrentError::Empty { path });
-        }
-        Ok((content, metainfo))
+        let metainfo = torrent_of(&plan, &content)?;
+        Ok(Made { content, metainfo, parcel: None })
     };
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))
 }
 
-/// Makes or reads the content, all of it into memory, and a torrent of it that names no tracker yet. Made-up
-/// content never touches a disk.
+/// Reads and hashes content that lies on a disk.
+fn torrent_of(plan: &Plan, content: &Content) -> Result<Metainfo, TorrentError> {
+    let path = content.path.display().to_string();
+    let failed = |source| TorrentError::Create { path: path.clone(), source };
+    let files = net::Content::find(&content.path).map_err(failed)?;
+    let mut builder = files.builder();
+    if let Some(piece) = plan.content.piece {
+        builder.piece_length = u32::try_from(piece.0).unwrap_or(u32::MAX);
+    }
+    builder.comment = Some(plan.title.clone());
+    builder.created_by = Some(CREATED_BY.to_owned());
+    let metainfo = files.make(&builder, |_| {}).map_err(failed)?;
+    if metainfo.info.piece_count() == 0 {
+        return Err(TorrentError::Empty { path });
+    }
+    Ok(metainfo)
+}
+
+/// Makes or reads the content, all of it into memory unless it is elided, and a torrent of it that names no tracker
+/// yet. Made-up content never touches a disk.
 pub(crate) async fn make_in_memory(
     plan: &Plan,
     scenario: &str,
-    folder: &RunFolder,
     found: Option<Content>,
-) -> Result<(Bytes, Metainfo), TorrentError> {
-    if found.is_some() {
-        let (content, metainfo) = make(plan, scenario, folder, found).await?;
-        let info = Arc::new(metainfo.info.clone());
-        let work = move || read_all(&info, &content.dir);
-        let bytes = tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))?;
-        return Ok((bytes, metainfo));
-    }
-    let (content, name, seed, comment) = (plan.content.clone(), name(plan, scenario), plan.seed, plan.title.clone());
-    let work = move || {
-        let (mut metainfo, bytes) = sim::content::make(&content, &name, seed)?;
-        metainfo.comment = Some(comment);
-        metainfo.created_by = Some(CREATED_BY.to_owned());
-        Ok((bytes, metainfo))
+) -> Result<(Option<Bytes>, Metainfo), TorrentError> {
+    let (plan, scenario) = (plan.clone(), scenario.to_owned());
+    let work = move || match found {
+        Some(content) => read_in(&plan, &content),
+        None => make_up(&plan, &scenario),
     };
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(TorrentError::Lost))
+}
+
+/// Content that lies on a disk, and its torrent.
+pub(crate) fn read_in(plan: &Plan, content: &Content) -> Result<(Option<Bytes>, Metainfo), TorrentError> {
+    let metainfo = torrent_of(plan, content)?;
+    Ok((Some(read_all(&metainfo.info, &content.dir)?), metainfo))
+}
+
+/// Content that is made up from the plan's seed, unless it is elided, and its torrent.
+pub(crate) fn make_up(plan: &Plan, scenario: &str) -> Result<(Option<Bytes>, Metainfo), TorrentError> {
+    let (content, name) = (&plan.content, name(plan, scenario));
+    let (mut metainfo, bytes) = if content.elide {
+        (sim::content::torrent(content, &name, plan.seed)?, None)
+    } else {
+        let (metainfo, bytes) = sim::content::make(content, &name, plan.seed)?;
+        (metainfo, Some(bytes))
+    };
+    metainfo.comment = Some(plan.title.clone());
+    metainfo.created_by = Some(CREATED_BY.to_owned());
+    Ok((bytes, metainfo))
 }
 
 /// The torrent's files in a row.
@@ -147,10 +177,10 @@ mod tests {
             let plan = scenario::parse("t", &text).unwrap_or_else(|faults| panic!("{faults}"));
             let dir = tempfile::tempdir().unwrap();
             let folder = RunFolder::create(dir.path(), "t", SystemTime::now()).unwrap();
-            let (found, on_disk) = make(&plan, "t", &folder, None).await.unwrap();
-            let (made_up, in_memory) = make_in_memory(&plan, "t", &folder, None).await.unwrap();
+            let Made { content: found, metainfo: on_disk, .. } = make(&plan, "t", &folder, None).await.unwrap();
+            let (made_up, in_memory) = make_in_memory(&plan, "t", None).await.unwrap();
             assert_eq!(in_memory, on_disk, "{content}");
-            let (read, of_found) = make_in_memory(&plan, "t", &folder, Some(found)).await.unwrap();
+            let (read, of_found) = make_in_memory(&plan, "t", Some(found)).await.unwrap();
             assert!(read == made_up && of_found == on_disk, "{content}");
         }
     }

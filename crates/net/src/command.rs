@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use events::Event;
+use metainfo::Info;
 use model::{Rate, Time};
 use node::{JoinOptions, Persona, TorrentKey, TorrentSource};
 use tokio::sync::oneshot;
@@ -24,6 +26,9 @@ pub enum PeerCommand {
     },
     /// Dial this peer for one torrent, or for each.
     AddPeer { torrent: Option<TorrentKey>, addr: SocketAddr },
+    /// Hear the torrent's info dictionary as soon as it is known: of a magnet link once it came from a
+    /// peer (BEP 9). The sender is dropped where there is no such torrent.
+    Describe { torrent: TorrentKey, reply: oneshot::Sender<Arc<Info>> },
     /// Change both limits, in bytes per second; `None` means unlimited.
     SetLimit { up: Option<Rate>, down: Option<Rate> },
     /// Behave otherwise from here on.

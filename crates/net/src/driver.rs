@@ -25,13 +25,15 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use events::{ClosedBy, Event};
+use metainfo::Info;
 use model::{Rng, Time};
 use node::{Command, ConnId, DiskDone, Node, NodeConfig, TorrentKey};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::command::{EventSink, PeerCommand};
@@ -98,6 +100,9 @@ pub struct Driver {
     /// Results of the disk on their way to the node; kept for its memory.
     disk_done: Vec<(TorrentKey, DiskDone)>,
     torrents: BTreeMap<TorrentKey, PathBuf>,
+    /// What is known of each torrent, and who waits to hear it.
+    described: BTreeMap<TorrentKey, Arc<Info>>,
+    curious: Vec<(TorrentKey, oneshot::Sender<Arc<Info>>)>,
     alarm: Alarm,
     /// Set when the node was told to leave: when its time is over.
     leaving: Option<Time>,
@@ -138,6 +143,8 @@ impl Driver {
             glass,
             disk_done: Vec::new(),
             torrents: BTreeMap::new(),
+            described: BTreeMap::new(),
+            curious: Vec::new(),
             alarm: Alarm::new(),
             leaving: None,
             finished: false,
@@ -218,7 +225,9 @@ impl Driver {
             }
             Command::Open { torrent, info } => {
                 let dir = self.torrents.get(&torrent).expect("a torrent is joined before it is opened");
+                self.described.insert(torrent, Arc::clone(&info));
                 self.disk.open(Storage::new(torrent, dir.clone(), info));
+                self.answer_the_curious();
             }
             Command::Disk { torrent, op } => self.disk.push(torrent, op),
             Command::Event(event) => self.sink.event(self.clock.now(), event),
@@ -320,11 +329,27 @@ impl Driver {
                     self.node.add_peer(now, torrent, addr);
                 }
             }
+            PeerCommand::Describe { torrent, reply } => {
+                self.curious.push((torrent, reply));
+                self.answer_the_curious();
+            }
             PeerCommand::SetLimit { up, down } => self.node.set_limits(now, up, down),
             PeerCommand::SetPersona(persona) => self.node.set_persona(now, persona),
             PeerCommand::Leave => {
                 self.leaving = Some(now.after(GOODBYE));
                 self.node.leave(now);
+            }
+        }
+    }
+
+    /// Tells those who wait what became known, and forgets those who wait for what is not there.
+    fn answer_the_curious(&mut self) {
+        for (torrent, reply) in std::mem::take(&mut self.curious) {
+            match self.described.get(&torrent) {
+                // Whoever asked may have stopped waiting.
+                Some(info) => drop(reply.send(Arc::clone(info))),
+                None if self.torrents.contains_key(&torrent) => self.curious.push((torrent, reply)),
+                None => {}
             }
         }
     }

@@ -41,7 +41,7 @@ pub use fence::{Fence, IpRange, Outside, RangeError};
 pub use glass::GlassFiles;
 pub use peer_process::{COMMANDS_WAITING, PeerError, PeerOptions, run_controlled_peer, run_peer, run_peer_with};
 pub use piecework::HashProgress;
-pub use sockets::ListenError;
+pub use sockets::{ListenError, address_outward};
 pub use source::{SourceError, torrent_source};
 pub use tracker_process::{TrackerError, TrackerOptions, run_controlled_tracker, run_tracker, run_tracker_with};
 pub use tracker_server::{TrackerControl, TrackerServer, TrackerServerError};

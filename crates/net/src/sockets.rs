@@ -1,7 +1,7 @@
 //! Opening sockets, with errors that say what to do.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -118,6 +118,15 @@ pub(crate) fn source_for(to: IpAddr, listening: &[SocketAddr]) -> Option<SocketA
     let mut source = *listening.iter().find(fits)?;
     source.set_port(0);
     Some(source)
+}
+
+/// The address under which other machines of the network see this one, going by the system's routes.
+/// Nothing is sent. `None` without a network.
+pub fn address_outward() -> Option<IpAddr> {
+    let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // Of the range for documentation (RFC 5737): it lies behind the default route, and is nobody.
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified())
 }
 
 /// What a socket's error means, without numbers.

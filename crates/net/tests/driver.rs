@@ -14,7 +14,7 @@ use net::{Clock, Content, Driver, DriverConfig, Fence, PeerCommand, PeerOptions,
 use node::{JoinOptions, NodeConfig, TorrentSource};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use swarmlab_net as net;
@@ -35,6 +35,33 @@ fn eight_mebibytes_arrive_as_they_left() {
             seed.leave().await;
             assert_eq!(read(at_leech.path()), read(at_seed.path()));
         }
+    });
+}
+
+#[test]
+fn whoever_asks_hears_what_a_magnet_link_leads_to() {
+    run(async {
+        let (at_seed, at_leech) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let torrent = content(at_seed.path(), 1 << 20, &[]);
+        let mut seed = Peer::start(1, "127.0.0.1:0");
+        seed.join(&torrent, at_seed.path()).await;
+        let leech = Peer::start(2, "127.0.0.1:0");
+        let (reply, key) = oneshot::channel();
+        let (source, dir) = (TorrentSource::Magnet(torrent.magnet()), at_leech.path().to_owned());
+        leech.tell(PeerCommand::Join { source, dir, options: JoinOptions::default(), reply: Some(reply) }).await;
+        let torrent_key = key.await.unwrap().unwrap();
+        let (reply, early) = oneshot::channel();
+        leech.tell(PeerCommand::Describe { torrent: torrent_key, reply }).await;
+        leech.dial(seed.addr).await;
+        assert_eq!(early.await.unwrap().raw(), torrent.info.raw());
+        let (reply, late) = oneshot::channel();
+        leech.tell(PeerCommand::Describe { torrent: torrent_key, reply }).await;
+        assert_eq!(late.await.unwrap().raw(), torrent.info.raw());
+        let (reply, never) = oneshot::channel();
+        leech.tell(PeerCommand::Describe { torrent: node::TorrentKey(99), reply }).await;
+        never.await.unwrap_err();
+        leech.leave().await;
+        seed.leave().await;
     });
 }
 
@@ -313,7 +340,7 @@ impl Peer {
     /// Joins and waits until what lies in `dir` is checked.
     async fn join(&mut self, torrent: &Arc<Metainfo>, dir: &Path) {
         let source = TorrentSource::Metainfo(Arc::clone(torrent));
-        let (reply, answer) = tokio::sync::oneshot::channel();
+        let (reply, answer) = oneshot::channel();
         let (dir, options) = (dir.to_owned(), JoinOptions::default());
         self.tell(PeerCommand::Join { source, dir, options, reply: Some(reply) }).await;
         answer.await.unwrap().unwrap();

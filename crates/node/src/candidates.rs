@@ -34,16 +34,41 @@ struct Candidate {
     plain: bool,
     /// Who answered there last time: no second connection to the same peer.
     peer_id: Option<PeerId>,
+    claim: Option<Claim>,
+}
+
+/// A peer that dialled us says that it listens at an address. It is likely true, and proves nothing: of all who
+/// are behind one NAT, and listen on the same port, one at most can be dialled there.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    by: PeerId,
+    since: Time,
+}
+
+/// Who is connected already, and whether that is enough.
+#[derive(Debug, Default)]
+pub(crate) struct Company {
+    pub(crate) connected: BTreeSet<PeerId>,
+    /// None of them has a piece that is missing here.
+    pub(crate) is_useless: bool,
 }
 
 /// First pause after a failure; doubles each time.
 const RETRY_FIRST: Duration = Duration::from_secs(3);
 const RETRY_MAX: Duration = Duration::from_secs(120);
 
+/// A claim of one who is connected is believed for so long, and after that as long as the company is of use.
+const CLAIM_BELIEVED: Duration = Duration::from_secs(60);
+
 /// After so many failures in a row an address is forgotten; the tracker may tell it again.
 const FAILURES_MAX: u32 = 8;
 
 impl Candidates {
+    /// How many addresses are known.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// True when the address is news.
     pub(crate) fn add(&mut self, now: Time, addr: SocketAddr) -> bool {
         let useless = addr.port() == 0 || addr.ip().is_unspecified() || addr.ip().is_multicast();
@@ -54,15 +79,22 @@ impl Candidates {
         {
             return false;
         }
-        self.known.insert(addr, Candidate { failures: 0, try_at: now, busy: false, plain: false, peer_id: None });
+        let candidate = Candidate { failures: 0, try_at: now, busy: false, plain: false, peer_id: None, claim: None };
+        self.known.insert(addr, candidate);
         true
     }
 
+    /// A peer says that it can be dialled there. It is connected: the address is for later, should it get lost.
+    pub(crate) fn claimed(&mut self, now: Time, addr: SocketAddr, by: PeerId) {
+        self.add(now, addr);
+        if let Some(candidate) = self.known.get_mut(&addr) {
+            candidate.claim = Some(Claim { by, since: now });
+        }
+    }
+
     /// An address to dial now, by lot among those that are due; it is busy until told otherwise.
-    pub(crate) fn take(&mut self, now: Time, connected: &BTreeSet<PeerId>, rng: &mut Rng) -> Option<Try> {
-        let due = |candidate: &Candidate| {
-            !candidate.busy && candidate.try_at <= now && candidate.peer_id.is_none_or(|id| !connected.contains(&id))
-        };
+    pub(crate) fn take(&mut self, now: Time, company: &Company, rng: &mut Rng) -> Option<Try> {
+        let due = |candidate: &Candidate| candidate.due(company).is_some_and(|at| at <= now);
         let ready: Vec<SocketAddr> = self.known.iter().filter(|(_, c)| due(c)).map(|(&addr, _)| addr).collect();
         let addr = *rng.choose(&ready)?;
         let candidate = self.known.get_mut(&addr)?;
@@ -103,20 +135,40 @@ impl Candidates {
 
     /// There is nothing to dial this peer for. Should somebody tell its address again, it is news.
     pub(crate) fn forget(&mut self, peer_id: PeerId) {
-        self.known.retain(|_, candidate| candidate.peer_id != Some(peer_id));
+        let theirs = |c: &Candidate| c.peer_id.or(c.claim.map(|claim| claim.by)) == Some(peer_id);
+        self.known.retain(|_, candidate| !theirs(candidate));
     }
 
-    /// Never dial this again: banned, or ourselves.
+    /// Never dial this peer again, where it has shaken hands. What it only claims may be another's.
+    pub(crate) fn ban_peer(&mut self, peer_id: PeerId) {
+        let theirs = self.known.iter().filter(|(_, candidate)| candidate.peer_id == Some(peer_id));
+        let theirs: Vec<SocketAddr> = theirs.map(|(&addr, _)| addr).collect();
+        theirs.into_iter().for_each(|addr| self.ban(addr));
+    }
+
+    /// Never dial this again: who answers there is banned, or ourselves.
     pub(crate) fn ban(&mut self, addr: SocketAddr) {
         self.known.remove(&addr);
         self.banned.insert(addr);
     }
 
     /// When the next address is due that leads to nobody who is connected already.
-    pub(crate) fn wake(&self, connected: &BTreeSet<PeerId>) -> Option<Time> {
-        let open =
-            |candidate: &&Candidate| !candidate.busy && candidate.peer_id.is_none_or(|id| !connected.contains(&id));
-        self.known.values().filter(open).map(|candidate| candidate.try_at).min()
+    pub(crate) fn wake(&self, company: &Company) -> Option<Time> {
+        self.known.values().filter_map(|candidate| candidate.due(company)).min()
+    }
+}
+
+impl Candidate {
+    /// When to dial it; `None` while there is no reason to.
+    fn due(&self, company: &Company) -> Option<Time> {
+        if self.busy || self.peer_id.is_some_and(|id| company.connected.contains(&id)) {
+            return None;
+        }
+        match self.claim.filter(|claim| company.connected.contains(&claim.by)) {
+            Some(_) if !company.is_useless => None,
+            Some(claim) => Some(self.try_at.max(claim.since.after(CLAIM_BELIEVED))),
+            None => Some(self.try_at),
+        }
     }
 }
 
@@ -126,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_dead_address_is_tried_ever_less_often_and_then_forgotten() {
-        let (mut candidates, mut rng, nobody) = (Candidates::default(), Rng::from_seed(1), BTreeSet::new());
+        let (mut candidates, mut rng, nobody) = (Candidates::default(), Rng::from_seed(1), Company::default());
         let addr = "127.0.0.2:1".parse().unwrap();
         candidates.add(Time::ZERO, addr);
         let mut tries = Vec::new();
@@ -145,18 +197,44 @@ mod tests {
         let (mut candidates, mut rng) = (Candidates::default(), Rng::from_seed(1));
         let (addr, id) = ("127.0.0.2:1".parse().unwrap(), PeerId([1; 20]));
         candidates.add(Time::ZERO, addr);
-        candidates.take(Time::ZERO, &BTreeSet::new(), &mut rng).unwrap();
+        candidates.take(Time::ZERO, &Company::default(), &mut rng).unwrap();
         candidates.answered(addr, id);
         candidates.over(Time::ZERO, addr, true);
         let later = Time::from_secs(60);
-        assert_eq!(candidates.take(later, &BTreeSet::from([id]), &mut rng), None);
+        assert_eq!(candidates.take(later, &with(id, true), &mut rng), None);
         let again = Try { addr, attempt: 2, plain: false };
-        assert_eq!(candidates.take(later, &BTreeSet::new(), &mut rng), Some(again));
+        assert_eq!(candidates.take(later, &Company::default(), &mut rng), Some(again));
+    }
+
+    #[test]
+    fn an_address_that_a_connected_peer_claims_is_tried_when_nobody_is_of_use() {
+        let (mut candidates, mut rng) = (Candidates::default(), Rng::from_seed(1));
+        let (addr, id) = ("198.18.0.1:6881".parse().unwrap(), PeerId([1; 20]));
+        candidates.claimed(Time::ZERO, addr, id);
+        assert_eq!(candidates.wake(&with(id, false)), None);
+        assert_eq!(candidates.wake(&with(id, true)), Some(Time::from_secs(60)), "it may be a neighbour's");
+        assert_eq!(candidates.wake(&Company::default()), Some(Time::ZERO), "the claimer is gone");
+        candidates.take(Time::from_secs(60), &with(id, true), &mut rng).unwrap();
+        candidates.answered(addr, id);
+        candidates.over(Time::from_secs(61), addr, false);
+        assert_eq!(candidates.take(Time::from_secs(600), &with(PeerId([2; 20]), true), &mut rng).unwrap().attempt, 2);
+    }
+
+    #[test]
+    fn a_ban_is_for_addresses_where_the_peer_shook_hands_and_not_for_what_it_claims() {
+        let mut candidates = Candidates::default();
+        let [own, neighbours] = ["198.18.0.1:1", "198.18.0.1:2"].map(|addr| addr.parse().unwrap());
+        candidates.add(Time::ZERO, own);
+        candidates.answered(own, PeerId([1; 20]));
+        candidates.claimed(Time::ZERO, neighbours, PeerId([1; 20]));
+        candidates.ban_peer(PeerId([1; 20]));
+        assert!(!candidates.add(Time::ZERO, own), "banned");
+        assert!(candidates.take(Time::ZERO, &Company::default(), &mut Rng::from_seed(1)).unwrap().addr == neighbours);
     }
 
     #[test]
     fn plaintext_is_tried_once_and_at_once_where_encryption_came_to_nothing() {
-        let (mut candidates, mut rng, nobody) = (Candidates::default(), Rng::from_seed(1), BTreeSet::new());
+        let (mut candidates, mut rng, nobody) = (Candidates::default(), Rng::from_seed(1), Company::default());
         let addr = "127.0.0.2:1".parse().unwrap();
         candidates.add(Time::ZERO, addr);
         let mut plain = Vec::new();
@@ -170,6 +248,10 @@ mod tests {
             }
         }
         assert_eq!(plain, [false, true, false]);
+    }
+
+    fn with(id: PeerId, is_useless: bool) -> Company {
+        Company { connected: BTreeSet::from([id]), is_useless }
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct NodeConfig {
     pub detail: Detail,
     /// Tell peers about peers (BEP 11). Private torrents never do (BEP 27).
     pub pex: bool,
+    /// Tell how far each connected peer is (`peer-progress`), for who counts its recipients.
+    pub peer_progress: bool,
     /// Which connections are encrypted (MSE).
     pub encryption: Encryption,
     /// What is recorded beside the events.
@@ -45,6 +47,7 @@ impl NodeConfig {
             connections_max: 50,
             detail: Detail::Piece,
             pex: true,
+            peer_progress: false,
             encryption: Encryption::default(),
             glass: Glass::default(),
         }

@@ -11,7 +11,7 @@ use model::{InfoHash, PeerId, Time, Wake};
 use swarm::Introduction;
 use wire::{Handshake, Reserved};
 
-use crate::candidates::Try;
+use crate::candidates::{Company, Try};
 use crate::connection::{Connection, Stage};
 use crate::glass::Recorder;
 use crate::{Command, ConnId, Node, TorrentKey};
@@ -25,8 +25,14 @@ const STRANGERS_MAX: usize = 100;
 /// Two connections that came up this close were dialled by both sides without knowing of each other.
 const SAME_TIME: Duration = Duration::from_secs(3);
 
+/// A connection on which nothing came for so long may be dead.
+const SILENT: Duration = Duration::from_secs(3);
+
 /// Attempts under way at once for one torrent.
 const DIALLING_MAX: usize = 20;
+
+/// Why one of whom there is proof that it lied is turned away.
+const BANNED: &str = "banned";
 
 impl Node {
     /// Somebody dialled us. `None` turns it away: close it.
@@ -153,14 +159,15 @@ impl Node {
         }
         let connected: BTreeSet<PeerId> =
             self.connections.values().filter(|c| c.torrent == Some(key)).filter_map(Connection::peer_id).collect();
+        let company = Company { connected, is_useless: entry.torrent.lacks_sources() };
         loop {
             let room = self.has_room_to_dial(key);
             let Some(entry) = self.torrents.get_mut(&key) else { return };
             if !room {
                 return; // a connection that ends asks again
             }
-            let Some(Try { addr, attempt, plain }) = entry.candidates.take(now, &connected, &mut self.rng) else {
-                entry.dial_at = entry.candidates.wake(&connected);
+            let Some(Try { addr, attempt, plain }) = entry.candidates.take(now, &company, &mut self.rng) else {
+                entry.dial_at = entry.candidates.wake(&company);
                 return;
             };
             let conn = self.new_conn();
@@ -289,7 +296,7 @@ impl Node {
             return Err("it is ourselves".to_owned());
         }
         if entry.banned.contains(&peer_id) {
-            return Err("banned".to_owned());
+            return Err(BANNED.to_owned());
         }
         if entry.torrent.is_halted() {
             return Err("our torrent stopped".to_owned());
@@ -304,7 +311,8 @@ impl Node {
         let Some(connection) = self.connections.get(&conn) else { return };
         let (remote, direction, key) = (connection.remote, connection.direction, connection.torrent);
         self.note(Event::Rejected { conn: conn.0, remote: Remote::Addr(remote), why: why.to_owned() });
-        if why == "it is ourselves"
+        let for_ever = ["it is ourselves", BANNED].contains(&why);
+        if for_ever
             && direction == Direction::Out
             && let Some(entry) = key.and_then(|key| self.torrents.get_mut(&key))
         {
@@ -318,15 +326,22 @@ impl Node {
         self.connections.iter().find(|(_, c)| same(c)).map(|(&conn, _)| conn)
     }
 
-    /// Two connections to one peer. One that works is kept; when both sides dialled at the same time,
-    /// both must keep the same one: what the peer with the lower id dialled. True when the new one stays.
+    /// Two connections to one peer, of which one stays. True when that is the new one.
+    /// - Both sides dialled at the same time: both must keep the same one, what the peer with the lower id dialled.
+    /// - Bytes still come on the old one, or the new one is from another host, and anybody could use the id: the
+    ///   old one.
+    /// - Else the new one. Nobody dials whom it is connected to, so the other side has lost the old one, and
+    ///   we did not hear of that: a NAT forgot it, or the way was cut. We would after minutes.
     fn prefer_over(&mut self, now: Time, new: ConnId, old: ConnId, peer_id: PeerId) -> bool {
         let (Some(new_one), Some(old_one)) = (self.connections.get(&new), self.connections.get(&old)) else {
             return true;
         };
         let at_the_same_time = now.since(old_one.since) < SAME_TIME && new_one.direction != old_one.direction;
         let lower_ones = if self.config.peer_id < peer_id { Direction::Out } else { Direction::In };
-        let keep_new = at_the_same_time && new_one.direction == lower_ones;
+        let keep_new = match at_the_same_time {
+            true => new_one.direction == lower_ones,
+            false => new_one.remote.ip() == old_one.remote.ip() && now.since(old_one.heard_at) >= SILENT,
+        };
         let loser = if keep_new { old } else { new };
         if let Some(connection) = self.connections.get(&loser)
             && connection.direction == Direction::Out

@@ -20,6 +20,8 @@ pub(crate) struct Connection {
     pub(crate) torrent: Option<TorrentKey>,
     pub(crate) stage: Stage,
     pub(crate) since: Time,
+    /// When bytes came last.
+    pub(crate) heard_at: Time,
     pub(crate) decoder: Decoder,
     /// Small messages wait here until the fact that caused them is dealt with, and leave together.
     outbox: BytesMut,
@@ -70,6 +72,7 @@ impl Connection {
             torrent,
             stage,
             since: now,
+            heard_at: now,
             decoder: Decoder::new(),
             outbox: BytesMut::new(),
             encrypts: false,

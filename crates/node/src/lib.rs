@@ -26,6 +26,6 @@ pub use command::{Command, ConnId, DiskDone, DiskError, DiskOp, TorrentKey};
 pub use config::{JoinOptions, NodeConfig, TorrentSource};
 pub use encryption::{Encryption, Policy};
 pub use glass::Glass;
-pub use node::{JoinError, Node};
-pub use swarm::{Persona, Picking, Status};
+pub use node::{Held, JoinError, Node};
+pub use swarm::{PeerView, Persona, Picking, Status};
 pub use wire::mse::Methods;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use events::{ClosedBy, Direction, Event, Remote, Source};
 use model::{Block, InfoHash, PeerId, Rate, Rng, Time, Wake};
-use swarm::{Limits, Persona, Status, Torrent, TorrentCommand, TorrentConfig, Turn};
+use swarm::{Limits, PeerView, Persona, Status, Torrent, TorrentCommand, TorrentConfig, Turn};
 use tracker::{AnnounceFacts, Announcer, AnnouncerCommand};
 use wire::Message;
 use wire::mse::SkeyTable;
@@ -51,6 +51,17 @@ pub(crate) struct Entry {
     pub(crate) ready: bool,
     /// When to look again whom to dial; set to now whenever an address, a place or a connection changes.
     pub(crate) dial_at: Option<Time>,
+}
+
+/// See [`Node::held`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Of all torrents, those that are being dialled and those without a handshake among them.
+    pub connections: usize,
+    /// Connected, and have not shaken hands.
+    pub strangers: usize,
+    /// That could be dialled, over all torrents.
+    pub addresses: usize,
 }
 
 /// Why a torrent can't be joined.
@@ -219,12 +230,26 @@ impl Node {
         Some(self.torrents.get(&torrent)?.torrent.status())
     }
 
+    /// Who is connected in a torrent, as it sees them.
+    pub fn peers(&self, torrent: TorrentKey) -> impl Iterator<Item = PeerView<'_>> {
+        self.torrents.get(&torrent).into_iter().flat_map(|entry| entry.torrent.peers())
+    }
+
+    /// What a node holds of things that others could make it hold too many of.
+    pub fn held(&self) -> Held {
+        Held {
+            connections: self.connections.len(),
+            strangers: self.connections.values().filter(|c| c.is_stranger()).count(),
+            addresses: self.torrents.values().map(|entry| entry.candidates.len()).sum(),
+        }
+    }
+
     // ---- facts ----
 
     /// Bytes came. `buf` holds all that was read and not used yet: whole messages are split off its
     /// front, a partial one is left in place.
     pub fn handle_received(&mut self, now: Time, conn: ConnId, buf: &mut BytesMut) {
-        self.take_in(conn, buf);
+        self.take_in(now, conn, buf);
         while let Some(connection) = self.connections.get_mut(&conn) {
             match connection.stage {
                 Stage::Dialling => break,
@@ -260,8 +285,9 @@ impl Node {
     }
 
     /// Records what came as it was on the wire, then decrypts it where it lies.
-    fn take_in(&mut self, conn: ConnId, buf: &mut BytesMut) {
+    fn take_in(&mut self, now: Time, conn: ConnId, buf: &mut BytesMut) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.heard_at = now;
         let left_over = connection.left_over.min(buf.len());
         if connection.recorder.is_some() {
             self.record(conn, Direction::In, &buf[left_over..]);
@@ -377,7 +403,7 @@ impl Node {
                 }
                 TorrentCommand::Found(addrs) => self.found(now, key, addrs, Source::Pex),
                 TorrentCommand::Listens { peer_id, addr } => self.listens(now, key, peer_id, addr),
-                TorrentCommand::Ban { peer_id, listen } => self.ban(now, key, peer_id, listen),
+                TorrentCommand::Ban { peer_id } => self.ban(now, key, peer_id),
                 TorrentCommand::Halt { .. } => {
                     self.announce(now, key, |announcer, now, facts| announcer.stop(now, facts));
                 }
@@ -393,20 +419,17 @@ impl Node {
         }
     }
 
-    /// A peer that is connected already can be dialled there: later, should it get lost.
+    /// A peer that is connected already says that it can be dialled there.
     fn listens(&mut self, now: Time, key: TorrentKey, peer_id: PeerId, addr: SocketAddr) {
         if let Some(entry) = self.torrents.get_mut(&key) {
-            entry.candidates.add(now, addr);
-            entry.candidates.answered(addr, peer_id);
+            entry.candidates.claimed(now, addr, peer_id);
         }
     }
 
-    fn ban(&mut self, now: Time, key: TorrentKey, peer_id: PeerId, listen: Option<SocketAddr>) {
+    fn ban(&mut self, now: Time, key: TorrentKey, peer_id: PeerId) {
         let Some(entry) = self.torrents.get_mut(&key) else { return };
         entry.banned.insert(peer_id);
-        if let Some(addr) = listen {
-            entry.candidates.ban(addr);
-        }
+        entry.candidates.ban_peer(peer_id);
         let theirs = |c: &Connection| c.torrent == Some(key) && c.peer_id() == Some(peer_id);
         let conns: Vec<ConnId> = self.connections.iter().filter(|(_, c)| theirs(c)).map(|(&conn, _)| conn).collect();
         for conn in conns {
@@ -577,6 +600,7 @@ impl Node {
             slots: self.config.slots,
             detail: self.config.detail,
             pex: self.config.pex,
+            peer_progress: self.config.peer_progress,
             port: self.listen.map(|addr| addr.port()),
         }
     }

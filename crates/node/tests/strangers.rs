@@ -162,6 +162,34 @@ fn silence_is_answered_with_keep_alives_and_ends_after_three_minutes() {
 }
 
 #[test]
+fn who_comes_again_from_the_same_host_has_lost_the_first_connection() {
+    let (bytes, torrent) = lesson();
+    let mut stranger = greeted(&torrent, &bytes, PLAIN);
+    let conns = |stranger: &Stranger| stranger.node.peers(stranger.torrent).map(|peer| peer.conn).collect::<Vec<_>>();
+    let first = conns(&stranger);
+    stranger.wait(Duration::from_secs(5));
+    stranger.dial_again(([10, 0, 0, 2], 50_001).into());
+    stranger.shake_hands(&torrent, PLAIN);
+    let second = conns(&stranger);
+    assert!(second.len() == 1 && second != first, "{first:?} gave way to {second:?}");
+}
+
+#[test]
+fn a_second_connection_is_turned_away_while_bytes_come_on_the_first_or_from_elsewhere() {
+    let (bytes, torrent) = lesson();
+    for (host, silent, why) in [(2, 1, "the first one works"), (3, 5, "anybody could use that id")] {
+        let mut stranger = greeted(&torrent, &bytes, PLAIN);
+        stranger.wait(Duration::from_secs(5));
+        stranger.say(&Message::KeepAlive);
+        stranger.wait(Duration::from_secs(silent));
+        stranger.dial_again(([10, 0, 0, host], 50_001).into());
+        stranger.say_handshake(&torrent, PLAIN);
+        assert!(stranger.closed, "{why}");
+        assert_eq!(stranger.node.peers(stranger.torrent).count(), 1, "{why}");
+    }
+}
+
+#[test]
 fn a_false_info_dictionary_is_not_taken_and_its_sender_is_banned() {
     let (_, torrent) = lesson();
     let mut stranger = Stranger::meet_with(TorrentSource::Magnet(torrent.magnet()), &[]);

@@ -257,6 +257,29 @@ fn those_who_give_are_served_first() {
 }
 
 #[test]
+fn who_counts_its_recipients_is_told_of_each_up_to_its_last_piece() {
+    let (bytes, torrent) = lesson(1 << 20);
+    let mut table = table();
+    table.seat("seed", |config| (config.up, config.peer_progress) = (Some(Rate(200_000)), true));
+    table.join("seed", TorrentSource::Metainfo(Arc::clone(&torrent)), &bytes);
+    table.seat("a", |_| ());
+    table.join("a", TorrentSource::Metainfo(Arc::clone(&torrent)), &[]);
+    assert!(table.run_until(MINUTE, |table| all_complete(table, &["a"])));
+    table.run_for(Duration::from_secs(2));
+    let told: Vec<(u32, u32, u64)> = table
+        .events("seed")
+        .filter_map(|event| match event {
+            Event::PeerProgress { have, pieces, sent, .. } => Some((*have, *pieces, sent.0)),
+            _ => None,
+        })
+        .collect();
+    assert!(told.len() >= 5, "one a second: {told:?}");
+    assert!(told.is_sorted(), "nobody loses pieces: {told:?}");
+    assert_eq!(told.last(), Some(&(16, 16, 1 << 20)), "two who have everything part, but not before it is told");
+    assert!(!table.events("a").any(|event| matches!(event, Event::PeerProgress { .. })), "nobody asked it to tell");
+}
+
+#[test]
 fn leaving_says_goodbye_to_the_tracker() {
     let (bytes, torrent) = lesson(1 << 18);
     let mut table = table();

@@ -32,6 +32,10 @@ pub enum Expectation {
     Complete { who: Selector, within: Duration },
     /// What each of `who` has on its disk is the original, byte for byte.
     HashOk { who: Selector },
+    /// Each of these recipients unpacked the archive, and has what the sharer has.
+    Delivered { who: Selector },
+    /// Each of these has all of it, knows no password, and can read nothing of the original.
+    Sealed { who: Selector },
     /// The moments come one after the other.
     Order { cues: Vec<Cue> },
     /// No such event between `after` (or the start) and `until` (or the end).
@@ -169,6 +173,8 @@ impl Expectation {
         match self {
             Self::Complete { .. } => "complete",
             Self::HashOk { .. } => "hash-ok",
+            Self::Delivered { .. } => "delivered",
+            Self::Sealed { .. } => "sealed",
             Self::Order { .. } => "order",
             Self::Never { .. } => "never",
             Self::Always { .. } => "always",
@@ -196,6 +202,12 @@ impl fmt::Display for Expectation {
                 write!(f, "{} {} everything within {}", who.phrase(), has(who), show_duration(*within))
             }
             Self::HashOk { who } => write!(f, "what {} {} is the original, byte for byte", who.phrase(), has(who)),
+            Self::Delivered { who } => {
+                write!(f, "{} {} opened it, and {} the original", who.phrase(), has(who), has(who))
+            }
+            Self::Sealed { who } => {
+                write!(f, "{} {} all of it and can read neither names nor content", who.phrase(), has(who))
+            }
             Self::Order { cues } => {
                 let cues: Vec<String> = cues.iter().map(Cue::to_string).collect();
                 write!(f, "first {}", cues.join(", then "))
@@ -354,6 +366,8 @@ pub const COMMON_KEYS: &[&str] = &["pass", "fail", "why", "level"];
 pub const CHECK_KINDS: &[CheckKind] = &[
     CheckKind { name: "complete", keys: &["within"], example: "{ complete: sharer, within: 120 s }" },
     CheckKind { name: "hash-ok", keys: &[], example: "{ hash-ok: all }" },
+    CheckKind { name: "delivered", keys: &[], example: "{ delivered: friend }" },
+    CheckKind { name: "sealed", keys: &[], example: "{ sealed: eve }" },
     CheckKind { name: "order", keys: &[], example: "{ order: [sharer.complete, rider.complete] }" },
     CheckKind {
         name: "never",

@@ -34,7 +34,7 @@ pub use named::UnknownName;
 pub use net::{Dependence, Firewall, Inspection, InspectionAction, Nat, NatBehaviour, NatKind, Net, PortChoice};
 pub use plan::{
     Client, Content, ContentSource, Encryption, EncryptionMethod, Knows, Member, Persona, Picking, Plan, RQBIT_REPORTS,
-    Role, TrackerPlan, World,
+    Role, Told, TrackerPlan, World,
 };
 pub use read::{parse, parse_bytes};
 pub use selector::{Quantifier, Selector};

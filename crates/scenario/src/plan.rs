@@ -49,6 +49,8 @@ pub struct Content {
     pub piece: Option<ByteCount>,
     /// The torrent's name.
     pub name: Option<String>,
+    /// It is packed into an encrypted 7z archive first, with a password made for the run.
+    pub archive: bool,
     /// World sim keeps no bytes, only which blocks they are: for swarms larger than the machine's memory.
     pub elide: bool,
 }
@@ -98,6 +100,8 @@ pub struct Member {
     pub slots: Option<u32>,
     pub detail: Detail,
     pub encryption: Encryption,
+    /// Of a recipient.
+    pub password: Told,
     /// Of client swarmlab: what it offers and takes once the handshake is encrypted. Never empty, each there once.
     pub encryption_methods: Vec<EncryptionMethod>,
 }
@@ -126,6 +130,22 @@ named! {
         Seed = "seed",
         /// Nothing.
         Leech = "leech",
+        /// Everything, and it goes once every recipient has it.
+        Share = "share",
+        /// Nothing; it knows a password, and unpacks what it has fetched.
+        Recipient = "recipient",
+    }
+}
+
+named! {
+    /// Which password a recipient was told.
+    #[derive(Default)]
+    "password" Told {
+        /// The archive's.
+        #[default]
+        Right = "right",
+        /// Another one.
+        Wrong = "wrong",
     }
 }
 
@@ -244,6 +264,13 @@ pub const RQBIT_REPORTS: &[&str] = &[
     "killed",
 ];
 
+impl Role {
+    /// True for who has the content from the start.
+    pub fn has_everything(self) -> bool {
+        matches!(self, Self::Seed | Self::Share)
+    }
+}
+
 impl Plan {
     /// The members that a selector means, in the order of the cast.
     pub fn members(&self, selector: &Selector) -> Vec<&Member> {
@@ -284,6 +311,9 @@ impl Plan {
                     "step {number} is `{verb}`, and world local has only the machine's own loopback, disks and clock"
                 )
             }));
+        }
+        if world == World::Sim && self.content.archive {
+            reasons.push("an archive has fresh keys each time, and in world sim nothing is left to chance".into());
         }
         if world == World::Sim && self.cast.iter().any(|member| member.client == Client::Rqbit) {
             reasons.push("client rqbit needs real sockets, and world sim has none".into());

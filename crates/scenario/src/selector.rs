@@ -7,7 +7,7 @@ use crate::diagnostic::Faults;
 use crate::named::named;
 use crate::nearest::did_you_mean;
 use crate::net::Net;
-use crate::plan::{Member, Role};
+use crate::plan::Member;
 use crate::read::fields::{items, text};
 use crate::tree::Node;
 
@@ -136,7 +136,7 @@ impl<'a> Roster<'a> {
     }
 
     pub(crate) fn is_seed(self, name: &str) -> bool {
-        self.member(name).is_some_and(|member| member.role == Role::Seed)
+        self.member(name).is_some_and(|member| member.role.has_everything())
     }
 
     fn resolve(self, word: &str) -> Option<BTreeSet<String>> {

@@ -21,6 +21,8 @@ pub struct Step {
     pub action: Action,
     /// Counted from the run's start: what has not come to pass by then never will.
     pub within: Duration,
+    /// They do it one after the other, evenly, the last of them so long after the first. All at once where zero.
+    pub over: Duration,
 }
 
 /// When a step is due.
@@ -137,6 +139,30 @@ impl Limit {
     }
 }
 
+impl Step {
+    /// When it is done, and over how long: `at 2 s`, `at 0 s, over 10 s`.
+    pub fn timing(&self) -> String {
+        if self.over.is_zero() {
+            self.when.to_string()
+        } else {
+            format!("{}, over {}", self.when, show_duration(self.over))
+        }
+    }
+
+    /// The same step for some of those whom it concerns.
+    pub(crate) fn only(&self, names: &[String]) -> Self {
+        let some = |who: &Selector| who.filtered(|name| names.iter().any(|some| some == name));
+        let action = match &self.action {
+            Action::Join(who) => Action::Join(some(who)),
+            Action::Leave(who) => Action::Leave(some(who)),
+            Action::Kill(who) => Action::Kill(some(who)),
+            Action::Restart(who) => Action::Restart(some(who)),
+            other => other.clone(),
+        };
+        Self { action, ..self.clone() }
+    }
+}
+
 impl Action {
     /// The verb in scenario files.
     pub fn verb(&self) -> &'static str {
@@ -179,6 +205,12 @@ impl Action {
             Self::Cut(_) | Self::Heal(_) | Self::SetLine { .. } | Self::RebindNat(_) => None,
             Self::StopTracker | Self::StartTracker | Self::Note(_) => None,
         }
+    }
+
+    /// The names of those whom it concerns: members, or a network.
+    pub fn names(&self) -> Vec<String> {
+        let members = self.who().into_iter().flat_map(|who| who.names().iter().cloned());
+        members.chain(self.net().map(str::to_owned)).collect()
     }
 
     /// The network that it concerns, if it does not concern members.
@@ -264,7 +296,7 @@ impl fmt::Display for When {
 impl fmt::Display for Step {
     /// `step 2 (leave: seed), after sharer.complete`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {} ({}), {}", self.number, self.action, self.when)
+        write!(f, "step {} ({}), {}", self.number, self.action, self.timing())
     }
 }
 

@@ -100,6 +100,7 @@ impl Plan {
         };
         flow.add_some("piece", self.content.piece.map(show_size));
         flow.add_some("name", self.content.name.as_deref().map(quoted));
+        flow.add_some("archive", self.content.archive.then_some(true));
         flow.add_some("elide", self.content.elide.then_some(true));
         flow.text()
     }
@@ -127,7 +128,8 @@ fn member_flow(member: &Member, count: usize) -> String {
             flow.add("encryption-methods", list(&member.encryption_methods));
         }
     }
-    if member.role == Role::Leech {
+    flow.add_some("password", (member.role == Role::Recipient).then_some(member.password));
+    if !member.role.has_everything() {
         flow.add("knows", member.knows);
         if member.client == crate::plan::Client::Swarmlab {
             flow.add("picking", member.picking);
@@ -149,6 +151,7 @@ fn step_flow(step: &Step) -> String {
         }
     };
     flow.add("do", step.action.verb()).add_some("who", step.action.who()).add_some("net", step.action.net());
+    flow.add_some("over", (!step.over.is_zero()).then(|| show_duration(step.over)));
     match &step.action {
         Action::SetLimit { up, down, .. } | Action::SetLink { up, down, .. } => {
             for (key, limit) in [("up", up), ("down", down)] {
@@ -182,7 +185,10 @@ fn check_flow(check: &Check) -> String {
     let kind = check.expect.kind();
     match &check.expect {
         Expectation::Complete { who, within } => flow.add(kind, who).add("within", show_duration(*within)),
-        Expectation::HashOk { who } | Expectation::Resumed { who } => flow.add(kind, who),
+        Expectation::HashOk { who }
+        | Expectation::Resumed { who }
+        | Expectation::Delivered { who }
+        | Expectation::Sealed { who } => flow.add(kind, who),
         Expectation::Order { cues } => flow.add(kind, list(cues)),
         Expectation::Never { what, after, until } => {
             what_flow(&mut flow, kind, what).add_some("after", after.as_ref());

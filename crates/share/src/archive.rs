@@ -37,7 +37,7 @@ mod source;
 mod survey;
 mod unpack;
 
-pub use disk::free_space;
+pub use disk::{create_private, free_space};
 pub use entry::{Entry, Kind};
 pub use envelope::{Encryption, Envelope, EnvelopeError, KEY_ROUNDS_POWER};
 pub use method::MethodError;

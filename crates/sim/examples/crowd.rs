@@ -4,7 +4,8 @@
 //! ```text
 //! time cargo run --release -p swarmlab-sim --example crowd -- 200 16
 //! ```
-//! for 200 leechers and 16 MiB. Everybody has 1 MB/s up and 10 MB/s down.
+//! for 200 leechers and 16 MiB; `200 16 elided` plays the same without keeping a byte of it. Everybody has 1 MB/s up
+//! and 10 MB/s down.
 
 use std::process::ExitCode;
 
@@ -16,7 +17,7 @@ const UP: u64 = 1_000_000;
 fn main() -> ExitCode {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
     let &[leechers, mib] = numbers.as_slice() else {
-        eprintln!("usage: crowd LEECHERS MIB");
+        eprintln!("usage: crowd LEECHERS MIB [elided]");
         return ExitCode::from(2);
     };
     let text = format!(
@@ -32,8 +33,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (metainfo, bytes) = content::make(&plan.content, "crowd.bin", plan.seed).expect("it is small enough");
-    let mut play = Play::new(&plan, metainfo, bytes).expect("it was just made");
+    let mut play = if std::env::args().any(|arg| arg == "elided") {
+        Play::elided(&plan, content::torrent(&plan.content, "crowd.bin", plan.seed).expect("it is small enough"))
+    } else {
+        let (metainfo, bytes) = content::make(&plan.content, "crowd.bin", plan.seed).expect("it is small enough");
+        Play::new(&plan, metainfo, bytes).expect("it was just made")
+    };
     let (mut lines, mut last) = (0u64, 0);
     for record in play.by_ref() {
         lines += 1;

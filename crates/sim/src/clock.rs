@@ -25,6 +25,11 @@ impl OnClock {
         self.ahead = self.ahead.saturating_add(by);
     }
 
+    /// To be looked at.
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
     pub(crate) fn wake(&self) -> Option<Wake> {
         let Wake { at, why } = self.node.wake()?;
         Some(Wake { at: Time::ZERO.after(at.since(Time::ZERO.after(self.ahead))), why })

@@ -198,6 +198,6 @@ mod tests {
     }
 
     fn content(source: ContentSource) -> Content {
-        Content { source, piece: None, name: None, elide: false }
+        Content { source, piece: None, name: None, archive: false, elide: false }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use model::{Block, ByteCount, PieceIndex, Rate, Rng, Time};
+use model::{Block, BlockOffset, ByteCount, PieceIndex, PieceSet, Rate, Rng, Time};
 use node::{DiskDone, DiskError, DiskOp};
 use sha1::{Digest, Sha1};
 
@@ -122,6 +122,24 @@ impl Disk {
         ByteCount(self.right.count * BLOCK - short)
     }
 
+    /// True when this block is on it, byte for byte as in the original.
+    pub fn holds(&self, block: Block) -> bool {
+        blocks_of(&self.place(block)).all(|block| self.right.has(block))
+    }
+
+    /// The pieces on it that are right.
+    pub fn right_pieces(&self) -> PieceSet {
+        let info = self.original.info();
+        let mut pieces = PieceSet::empty(info.piece_count());
+        for piece in (0..info.piece_count()).map(PieceIndex) {
+            let whole = Block { piece, offset: BlockOffset(0), length: info.piece_size(piece) };
+            if self.holds(whole) {
+                pieces.insert(piece);
+            }
+        }
+        pieces
+    }
+
     /// The machine crashed, or the program was killed, at `now`: what was not safe is lost.
     pub fn crash(&mut self, now: Time) {
         while let Some((at, block)) = self.fresh.pop_back() {
@@ -200,7 +218,7 @@ impl Disk {
     }
 
     fn make_room(&mut self, block: u64, span: &Range<u64>) -> Result<(), DiskError> {
-        if self.holds(block) {
+        if self.is_written(block) {
             return Ok(());
         }
         let used = self.used + ByteCount(span.end - span.start);
@@ -246,7 +264,7 @@ impl Disk {
     }
 
     fn forget(&mut self, block: u64) {
-        if self.holds(block) {
+        if self.is_written(block) {
             let span = self.span(block);
             self.used = self.used.saturating_sub(ByteCount(span.end - span.start));
         }
@@ -254,7 +272,8 @@ impl Disk {
         self.wrong.remove(&block);
     }
 
-    fn holds(&self, block: u64) -> bool {
+    /// True when something is written there, right or wrong.
+    fn is_written(&self, block: u64) -> bool {
         self.right.has(block) || self.wrong.contains_key(&block)
     }
 
@@ -303,8 +322,6 @@ impl Blocks {
 
 #[cfg(test)]
 mod tests {
-    use model::BlockOffset;
-
     use super::*;
     use crate::content::made_up;
 

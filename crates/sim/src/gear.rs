@@ -89,6 +89,23 @@ impl Preset {
         }
     }
 
+    /// Where it is met, with a device for example: a short phrase for a legend.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Open => "no NAT, no firewall: a server, a university",
+            Self::FullCone => "the mildest NAT; consoles call it \"NAT type open\"",
+            Self::AddressRestricted => "answers from addresses sent to; some older routers",
+            Self::PortRestricted => "answers from addresses and ports sent to; most routers",
+            Self::Symmetric => "another outside port for each other; strict routers",
+            Self::Home => "a router at home, such as one with OpenWrt (Linux)",
+            Self::Corporate => "an office with port translation, such as a Cisco ASA",
+            Self::Cgnat => "a provider's NAT for many customers (RFC 6888)",
+            Self::Hotel => "a hotspot's gateway, as in a hotel or a train",
+            Self::Mobile => "a mobile provider's network, as for a phone",
+            Self::Office => "no NAT; a firewall that lets out web traffic only",
+        }
+    }
+
     /// How its NAT behaves; `None` where it has none.
     pub fn behaviour(self) -> Option<Behaviour> {
         use Dependence::{Address, AddressAndPort, Independent};

@@ -4,7 +4,7 @@
 //!
 //! # What is where
 //! [`World`] is the engine: hosts on links in networks, and one queue of what is about to happen.
-//! [`Play`] plays a [`scenario::Plan`] in it. Hosts have [`Disk`]s in memory. Between networks
+//! [`Play`] plays a [`scenario::Plan`] in it, [`matrix`] every kind of border by every other. Hosts have [`Disk`]s in memory. Between networks
 //! stand [`Nat`]s and [`Firewall`]s, captive portals, and boxes that look into connections ([`Inspector`]); each packet
 //! that they stop, and each outside address that they give, is an [`Incident`] that names the rule, and an event of the
 //! network, in which addresses are names: the engine knows whom a NAT gave an address.
@@ -44,6 +44,7 @@ mod firewall;
 mod gear;
 mod host;
 mod link;
+pub mod matrix;
 mod middlebox;
 mod nat;
 mod original;

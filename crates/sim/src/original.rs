@@ -85,6 +85,11 @@ impl Original {
         self.bytes.is_none()
     }
 
+    /// The bytes of this range of the files in a row.
+    pub fn bytes(&self, range: Range<u64>) -> Bytes {
+        self.range(range).freeze()
+    }
+
     /// Bytes of content.
     pub(crate) fn len(&self) -> u64 {
         self.info.total_length().0

@@ -16,7 +16,7 @@ use model::{ByteCount, InfoHash, PeerId, Rate, Rng, Time};
 use node::{Encryption, Glass, JoinOptions, Methods, NodeConfig, Persona, Picking, Policy, TorrentSource};
 use scenario::{
     Action, Conductor, DiskFault, Facts, InspectionAction, Judge, Knows, Limit, LineChange, Member, Nat, NatBehaviour,
-    NatKind, Net, Plan, Role, Selector, Step, Verdict,
+    NatKind, Net, Plan, Selector, Step, Verdict,
 };
 use tracker::{Allowed, TrackerConfig};
 
@@ -221,7 +221,7 @@ impl Play {
     pub fn verdicts(mut self) -> Vec<Verdict> {
         let info_hash = self.info_hash();
         let mut facts = Facts::default();
-        for (name, seat) in self.seats.iter().filter(|(_, seat)| seat.member.role == Role::Leech) {
+        for (name, seat) in self.seats.iter().filter(|(_, seat)| !seat.member.role.has_everything()) {
             let is_whole = self.world.disk(seat.host, info_hash).is_some_and(|disk| disk.is_whole());
             facts.content_ok.insert(name.clone(), is_whole);
         }
@@ -356,9 +356,8 @@ impl Play {
     // ---- the script ----
 
     fn carry_out(&mut self, step: &Step) {
-        let who = step.action.who().map(|who| who.names().iter().cloned().collect()).unwrap_or_default();
-        let action = step.action.verb().to_owned();
-        self.say(Event::Step { step: step.number, action, who, why: step.when.to_string() });
+        let (action, who) = (step.action.verb().to_owned(), step.action.names());
+        self.say(Event::Step { step: step.number, action, who, why: step.timing() });
         match &step.action {
             Action::Join(who) | Action::Restart(who) => self.each(who, Self::start),
             Action::Leave(who) => self.each(who, Self::leave),
@@ -504,9 +503,9 @@ impl Play {
         let info_hash = self.info_hash();
         for (name, seat) in &self.seats {
             let (original, rng) = (Arc::clone(&self.original), Rng::stream(self.plan.seed, &format!("disk {name}")));
-            let disk = match seat.member.role {
-                Role::Seed => Disk::full(original, rng),
-                Role::Leech => Disk::empty(original, rng),
+            let disk = match seat.member.role.has_everything() {
+                true => Disk::full(original, rng),
+                false => Disk::empty(original, rng),
             };
             self.world.insert_disk(seat.host, info_hash, disk);
         }

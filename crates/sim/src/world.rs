@@ -27,7 +27,7 @@ use crate::gear::Border;
 use crate::host::{Access, Cargo, Host, Load, Program, Stream};
 use crate::link::{Lane, Passed, Side};
 use crate::middlebox::Inspector;
-use crate::packet::{Incident, Packet, Protocol, What};
+use crate::packet::{Incident, Packet, Protocol, Stage, What};
 use crate::queue::Queue;
 use crate::topology::{HostId, Line, NetId, Topology};
 
@@ -145,6 +145,17 @@ impl World {
     pub fn forward_port(&mut self, host: HostId, protocol: Protocol, port: u16) -> SocketAddr {
         let Host { net, listen, .. } = self.hosts[host.0];
         self.topology.forward(net, protocol, port, listen)
+    }
+
+    /// How a new connection from a host looks to another, which need not accept it: from the address that a tracker
+    /// there would tell others. `None` where its packet does not get there.
+    pub fn seen_as(&mut self, host: HostId, by: HostId) -> Option<SocketAddr> {
+        let to = self.hosts[by.0].listen;
+        let seat = &mut self.hosts[host.0];
+        let from = SocketAddr::new(seat.listen.ip(), seat.next_passing_port());
+        let packet = Packet { protocol: Protocol::Tcp, from, to, stage: Stage::Open };
+        let journey = self.topology.carry(self.now, seat.net, packet, 1, &mut self.incidents);
+        journey.ok().filter(|journey| journey.host == by).map(|journey| journey.packet.from)
     }
 
     /// Puts a disk into a host; it stays there whatever becomes of programs.
@@ -295,6 +306,19 @@ impl World {
             fact(node);
             self.settle(host);
         }
+    }
+
+    /// The peer that runs there, to be looked at.
+    pub fn node(&self, host: HostId) -> Option<&Node> {
+        match &self.hosts[host.0].program {
+            Some(Program::Node(node)) => Some(node.node()),
+            _ => None,
+        }
+    }
+
+    /// Connections of which either end still knows: being opened, open, or being closed.
+    pub fn connections(&self) -> usize {
+        self.streams.iter().flatten().count()
     }
 
     // ---- its course ----

@@ -13,7 +13,9 @@
 //! `K` names a culprit for as long as the torrent lives, which is longer than its connection.
 //!
 //! Left out: suspicion. A peer is guilty or nothing; one that took part in many failed pieces is
-//! proven guilty by the first of them that verifies.
+//! proven guilty by the first of them that verifies. And doubt of our own disk: what is read back is taken for what was
+//! sent, so one that corrupts what it is given makes us accuse honest peers. To tell, a digest of each
+//! block as it comes would have to be kept, for which such disks are too rare.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -26,7 +26,7 @@ pub use peer::Introduction;
 pub use persona::{Persona, Picking};
 pub use picker::{Arrival, Pick, Picker};
 pub use rate::{Bucket, Limits, RateMeter};
-pub use torrent::{Status, Torrent, TorrentCommand, TorrentConfig, Turn};
+pub use torrent::{PeerView, Status, Torrent, TorrentCommand, TorrentConfig, Turn};
 
 /// One connection of a node, never used twice in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

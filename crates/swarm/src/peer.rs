@@ -64,6 +64,8 @@ pub(crate) struct Peer {
     pub(crate) spoke_at: Time,
     pub(crate) pex_told: BTreeMap<SocketAddr, u8>,
     pub(crate) pex_due: Option<Time>,
+    /// What was told last of where it stands: pieces, sent, received, and whether it stood still.
+    pub(crate) progress_told: Option<(u32, ByteCount, ByteCount, bool)>,
     /// Broken rules that are forgiven once or twice.
     pub(crate) strikes: u32,
 }
@@ -116,6 +118,7 @@ impl Peer {
             spoke_at: now,
             pex_told: BTreeMap::new(),
             pex_due: None,
+            progress_told: None,
             strikes: 0,
         }
     }

@@ -1,7 +1,9 @@
 //! The command line: every verb, every flag, and an example for each.
 
+mod diff;
 mod inspect;
 mod isp;
+mod nat_matrix;
 mod observers;
 
 use std::net::SocketAddr;
@@ -9,12 +11,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lab::storm::Seeds;
 use model::{ByteCount, Rate};
 
-use crate::{amount, cli_archive};
+use crate::{amount, cli_archive, cli_share};
 
+pub(crate) use diff::Diff;
 pub(crate) use inspect::Inspect;
 pub(crate) use isp::Isp;
+pub(crate) use nat_matrix::NatMatrix;
 pub(crate) use observers::Observers;
 
 /// A lab kit for BitTorrent: run a swarm, watch it, check what it did.
@@ -46,15 +51,19 @@ pub(crate) enum Verb {
     Test(Test),
     Show(Show),
     Events(Events),
+    Diff(Diff),
     Inspect(Inspect),
     Isp(Isp),
     Observers(Observers),
+    NatMatrix(NatMatrix),
     Tracker(Tracker),
     Peer(Peer),
     #[command(subcommand)]
     Torrent(Torrent),
     #[command(subcommand)]
     Archive(cli_archive::Archive),
+    Share(cli_share::Share),
+    Receive(cli_share::Receive),
     /// The stock librqbit as a member of the cast. Started by `run` for `client: rqbit`.
     #[command(hide = true)]
     Rqbit(Peer),
@@ -69,6 +78,11 @@ Examples:
   swarmlab run your-own-file --content ~/Pictures/holiday
   swarmlab run labs/mine.yaml --keep          keep what was fetched
   swarmlab run first-swarm --json | jq 'select(.ev == \"unchoked\")'
+  swarmlab run tit-for-tat --seeds 1..100     a storm: does it hold whatever the luck?
+
+A storm (--seeds) plays in world sim, as many at a time as there are cores, and tells how often each
+check failed and with which seeds. A seed that did not pass leaves a run folder (the first ten do; with
+--keep every seed does), and the command that plays it again is printed. The exit code is the worst of all.
 
 Each run leaves a folder; runs/latest points to the newest:
   plan.yaml     the scenario as it was played     events.jsonl  everything that happened
@@ -87,16 +101,23 @@ pub(crate) struct Run {
     /// The seed of all chance, in place of the scenario's.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+    /// World sim only: play it once for each of these seeds, both ends included.
+    #[arg(long, value_name = "FIRST..LAST", conflicts_with = "seed")]
+    pub(crate) seeds: Option<Seeds>,
+    /// With --seeds: runs played at a time. By default one for each core.
+    #[arg(long, value_name = "NUMBER", requires = "seeds", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
     /// Share this file or folder, in place of the scenario's content. It is only read.
     #[arg(long, value_name = "PATH")]
     pub(crate) content: Option<PathBuf>,
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) runs: PathBuf,
-    /// Keep content and downloads of a run that passed.
+    /// Keep content and downloads of a run that passed; with --seeds, a run folder for every seed.
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Events and, last, the summary as JSON lines on standard output, and nothing else.
+    /// Events and, last, the summary as JSON lines on standard output, and nothing else. With --seeds
+    /// one line a seed in place of the events.
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) json: bool,
     /// No story and no bars, only how it ended.
@@ -157,6 +178,7 @@ Examples:
   swarmlab test                               all that come with the program
   swarmlab test labs/                         every .yaml in the folder
   swarmlab test labs/ --junit report.xml --jobs 4
+  swarmlab test --seeds 1..20                 each of them in world sim, with twenty seeds
 
 The exit code is the worst of all.")]
 pub(crate) struct Test {
@@ -166,19 +188,23 @@ pub(crate) struct Test {
     /// Write the results there as JUnit XML.
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// Scenarios played at a time. By default half of the processor's cores, 4 at most.
+    /// Scenarios played at a time. By default half of the processor's cores, 4 at most. With --seeds:
+    /// seeds played at a time, by default one for each core.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: Option<u16>,
     /// The seed of all chance, in place of each scenario's.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+    /// World sim only: play each scenario once for each of these seeds, both ends included.
+    #[arg(long, value_name = "FIRST..LAST", conflicts_with = "seed")]
+    pub(crate) seeds: Option<Seeds>,
     /// Where to play them. Each scenario's first world that is there by default.
     #[arg(long, value_name = "WORLD")]
     pub(crate) world: Option<String>,
     /// Where run folders go.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) runs: PathBuf,
-    /// Keep content and downloads of runs that passed.
+    /// Keep content and downloads of runs that passed; with --seeds, a run folder for every seed.
     #[arg(long)]
     pub(crate) keep: bool,
     /// One JSON object a scenario, in place of the lines.
@@ -283,6 +309,9 @@ pub(crate) struct Peer {
     /// Download limit.
     #[arg(long, value_name = "RATE", value_parser = amount::rate)]
     pub(crate) down: Option<Rate>,
+    /// Tell how far each connected peer is: for a sharer that waits for its recipients.
+    #[arg(long)]
+    pub(crate) count_recipients: bool,
     /// Upload slots, the optimistic one among them.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) slots: Option<u16>,

@@ -9,13 +9,17 @@
 //! are single verbs.
 
 mod amount;
+mod ask;
 mod cli;
 mod cli_archive;
+mod cli_share;
 mod junit;
+mod our_peer;
 mod output;
 mod password;
 mod source;
 mod verb;
+mod work;
 
 use std::process::ExitCode;
 

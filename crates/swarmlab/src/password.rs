@@ -2,7 +2,7 @@
 //! from the command line, and never into a log.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -64,6 +64,14 @@ pub(crate) fn chosen() -> anyhow::Result<Password> {
         bail!("the two are not the same");
     }
     Ok(password)
+}
+
+/// Ctrl-C was the answer.
+pub(crate) fn was_interrupted(error: &anyhow::Error) -> bool {
+    let is_it = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::Interrupted)
+    };
+    error.chain().any(is_it)
 }
 
 /// A line longer than this is no password.

@@ -8,10 +8,10 @@ use serde_json::Value;
 
 #[test]
 fn every_verb_explains_itself_with_an_example() {
-    let verbs =
-        ["run", "check", "list", "test", "show", "events", "inspect", "isp", "observers", "tracker", "peer", "torrent"];
+    let verbs = ["run", "check", "list", "test", "show", "events", "diff", "inspect", "isp", "observers", "nat-matrix"];
+    let verbs = verbs.into_iter().chain(["tracker", "peer", "torrent"]);
     let of_torrent = ["create", "show", "magnet", "verify"].map(|verb| vec!["torrent", verb]);
-    for verb in verbs.map(|verb| vec![verb]).into_iter().chain(of_torrent) {
+    for verb in verbs.map(|verb| vec![verb]).chain(of_torrent) {
         let output = swarmlab(&[&verb[..], &["--help"]].concat());
         let text = stdout(&output);
         assert_eq!(code(&output), 0, "{verb:?}");
@@ -61,6 +61,14 @@ fn a_wrong_call_says_what_a_right_one_is() {
     assert!(said(&["show", "first-swam"]).contains("did you mean `first-swarm`?"));
     assert!(said(&["run", "first-swarm", "--world", "locl"]).contains("did you mean `local`?"));
     assert!(said(&["run", "first-swarm", "--speed", "1x"]).contains("add --world sim"));
+    assert!(said(&["run", "first-swarm", "--seeds", "9..1"]).contains("comes before the first"));
+    assert!(said(&["run", "first-swarm", "--seeds", "9"]).contains("such as `1..100`"));
+    assert!(said(&["run", "first-swarm", "--seeds", "1..2", "--world", "local"]).contains("not for world local"));
+    assert!(said(&["run", "first-swarm", "--seeds", "1..2", "--speed", "1x"]).contains("--speed"));
+    assert!(said(&["run", "first-swarm", "--seeds", "1..2", "--seed", "1"]).contains("--seed"));
+    assert!(said(&["run", "first-swarm", "--jobs", "2"]).contains("--seeds"));
+    assert!(said(&["diff", "latest", "no-such-run", "--runs", "/nowhere"]).contains("find the run latest"));
+    assert!(said(&["nat-matrix", "hoem"]).contains("there is no place \"hoem\", but open, "));
     assert!(said(&["run", "nowhere/x.yaml"]).contains("swarmlab list"));
     assert!(said(&["run", "your-own-file"]).contains("--content PATH"));
     assert!(said(&["run", "your-own-file", "--content", "/no/such/thing"]).contains("/no/such/thing"));
@@ -113,6 +121,95 @@ fn a_world_that_is_not_there_is_unsupported_and_not_green() {
     assert_eq!(code(&output), 3);
     assert!(stdout(&output).contains("unsupported here"), "{}", stdout(&output));
     assert!(!dir.path().join("runs").exists());
+}
+
+#[test]
+fn a_storm_tells_which_seeds_failed_and_each_is_played_again_by_the_command_it_prints() {
+    let dir = tempfile::tempdir().unwrap();
+    let (scenario, runs) = (dir.path().join("lucky.yaml"), dir.path().join("runs"));
+    fs::write(&scenario, LUCKY).unwrap();
+    let storm =
+        |more: &[&str]| swarmlab(&[&["run", path(&scenario), "--seeds", "1..8", "--runs", path(&runs)], more].concat());
+    let output = storm(&["--json"]);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (all, seeds) = lines.split_last().unwrap();
+    assert_eq!((seeds.len(), &all["played"]), (8, &8.into()));
+    let (failed, passed): (Vec<&Value>, Vec<&Value>) = seeds.iter().partition(|line| line["outcome"] == "failed");
+    assert_eq!((&all["failed"], &all["passed"]), (&failed.len().into(), &passed.len().into()));
+    assert!(!passed.is_empty() && failed.len() >= 2, "{all}");
+    assert!(passed.iter().all(|line| line["folder"].is_null()), "only failures leave a folder");
+    let folder = |line: &Value| line["folder"].as_str().unwrap().to_owned();
+
+    // The command that it prints plays the very run.
+    let words: Vec<&str> = failed[0]["replay"].as_str().unwrap().split(' ').skip(1).collect();
+    let again = dir.path().join("again");
+    assert_eq!(code(&swarmlab(&[&words[..], &["--runs", path(&again), "--quiet"]].concat())), 1);
+    let output = swarmlab(&["diff", &folder(failed[0]), "latest", "--runs", path(&again)]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    assert!(stdout(&output).contains("The events are the same"), "{}", stdout(&output));
+
+    // Two seeds part somewhere, and what they were told differs in the seed alone.
+    let two = [&folder(failed[0])[..], &folder(failed[1])[..]];
+    let output = swarmlab(&[&["diff"], &two[..]].concat());
+    assert_eq!(code(&output), 1);
+    let text = stdout(&output);
+    assert!(text.contains("What they were told differs\n  A  seed ") && text.contains(" of events.jsonl)\n"), "{text}");
+    assert!(!text.contains("plan.yaml") && !text.contains('\x1b'), "{text}");
+    let output = swarmlab(&[&["diff", "--json"], &two[..]].concat());
+    assert_eq!(
+        (code(&output), &json(&output)["equal"], &json(&output)["plan"][0]["what"]),
+        (1, &false.into(), &"seed".into())
+    );
+
+    let text = stdout(&storm(&["--jobs", "1"]));
+    let counts = format!("Failed: {} of 8 seeds passed, {} failed", passed.len(), failed.len());
+    assert!(text.contains(&counts) && text.contains("one at a time"), "{text}");
+    assert!(text.contains(&format!(" --world sim --seed {}\n", failed[0]["seed"])), "{text}");
+    assert!(text.contains(&format!("  failed {} of 8: seed", failed.len())) && text.contains("b was first"), "{text}");
+}
+
+#[test]
+fn many_scenarios_are_tested_under_many_seeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let labs = dir.path().join("labs");
+    fs::create_dir(&labs).unwrap();
+    for (name, text) in [("lucky", LUCKY), ("real", QUICK)] {
+        fs::write(labs.join(format!("{name}.yaml")), text).unwrap();
+    }
+    let report = dir.path().join("report.xml");
+    let runs = dir.path().join("runs");
+    let output = swarmlab(&["test", path(&labs), "--seeds", "1..8", "--junit", path(&report), "--runs", path(&runs)]);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 1, "{text}");
+    assert!(text.contains("✗ failed") && text.contains(" of 8 seeds passed\n"), "{text}");
+    assert!(text.contains("play it again: ") && text.contains("lucky.yaml --world sim --seed "), "{text}");
+    assert!(text.contains("? undecided") && text.contains("made for world local"), "{text}");
+    assert!(fs::read_to_string(report).unwrap().contains("of 8 seeds passed"));
+}
+
+#[test]
+fn who_can_connect_to_whom_is_printed_and_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    let (html, svg) = (dir.path().join("matrix.html"), dir.path().join("matrix.svg"));
+    let output = swarmlab(&["nat-matrix", "--html", path(&html), "--svg", path(&svg)]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("wrote "), "{}", stdout(&output));
+    assert!(fs::read_to_string(html).unwrap().starts_with("<!DOCTYPE html>"));
+    assert!(fs::read_to_string(svg).unwrap().starts_with("<svg "));
+    let text = stdout(&swarmlab(&["nat-matrix"]));
+    assert!(text.contains("no-mapping at the border of who is dialled") && !text.contains('\x1b'), "{text}");
+    let text = stdout(&swarmlab(&["nat-matrix", "home", "open"]));
+    assert!(text.starts_with("home → open  only the row can dial\n"), "{text}");
+    let lines = stdout(&swarmlab(&["nat-matrix", "--json"]));
+    assert_eq!(lines.lines().count(), 13 * 14 * 2);
+    let line: Value =
+        serde_json::from_str(&stdout(&swarmlab(&["nat-matrix", "open", "home", "--json"])).lines().next().unwrap())
+            .unwrap();
+    assert_eq!(
+        (&line["method"], &line["connected"], &line["rule"]),
+        (&"tcp-out".into(), &false.into(), &"no-mapping".into())
+    );
 }
 
 #[test]
@@ -513,6 +610,19 @@ check:
   - { complete: leecher, within: 20 s }
   - { announce-count: seed, event: started, min: 1 }
 
+";
+
+/// Who of two equals is first.
+const LUCKY: &str = "\
+scenario: 1
+title: Lucky
+worlds: [sim]
+content: { size: 256 KiB, piece: 32 KiB }
+net: { dsl: { rtt: 30 ms, jitter: 20 ms, up: 500 kB/s } }
+cast: { s: { role: seed }, a: { role: leech }, b: { role: leech } }
+check:
+  - { hash-ok: all }
+  - { order: [a.complete, b.complete], fail: b was first }
 ";
 
 const SLOW: &str = "\

@@ -1,5 +1,6 @@
 //! One node alone, and a stranger who talks to it byte by byte: for what well-behaved peers never say.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,13 +65,29 @@ impl Stranger {
         stranger
     }
 
+    /// Dials once more, from there, and says nothing yet. The first connection stays as it is, as after a cut that only
+    /// one side has noticed.
+    pub fn dial_again(&mut self, from: SocketAddr) {
+        self.conn = self.node.handle_incoming(self.now, from).unwrap();
+        self.inbox.clear();
+        self.sent.clear();
+        self.decoder = Decoder::new();
+        self.closed = false;
+        self.settle();
+    }
+
     /// Shakes hands as an ordinary client with these reserved bits, and reads the answer.
     pub fn shake_hands(&mut self, torrent: &Metainfo, reserved: Reserved) {
+        self.say_handshake(torrent, reserved);
+        let answer = Handshake::decode(&mut self.sent).unwrap();
+        assert!(answer.is_some(), "the node did not answer the handshake");
+    }
+
+    /// The same, and does not look for an answer.
+    pub fn say_handshake(&mut self, torrent: &Metainfo, reserved: Reserved) {
         let handshake =
             Handshake { reserved, info_hash: torrent.info.info_hash(), peer_id: PeerId(*b"-XX0001-strangerrrrr") };
         self.say_bytes(&handshake.encode());
-        let answer = Handshake::decode(&mut self.sent).unwrap();
-        assert!(answer.is_some(), "the node did not answer the handshake");
     }
 
     pub fn say(&mut self, message: &Message) {

@@ -6,6 +6,7 @@ mod economy;
 mod encryption;
 mod occurrence;
 mod order;
+mod share;
 mod support;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use model::Time;
 
 use crate::check::{Check, Expectation, Level};
 use crate::named::named;
-use crate::plan::{Plan, Role};
+use crate::plan::Plan;
 
 /// Judges one run.
 #[derive(Debug)]
@@ -58,6 +59,10 @@ named! {
 pub struct Facts {
     /// By member: whether what lies on its disk is the original, byte for byte.
     pub content_ok: BTreeMap<String, bool>,
+    /// By recipient that unpacked: whether that is the original, or the first difference (fits after its name).
+    pub unpacked: BTreeMap<String, Result<(), String>>,
+    /// By member that knows no password: what it can read of the original in what it has. Fits after "read".
+    pub learned: BTreeMap<String, Vec<String>>,
 }
 
 /// Lines that one verdict cites.
@@ -196,11 +201,13 @@ fn fold_for(expect: &Expectation, plan: &Plan) -> Box<dyn Fold> {
     match expect.clone() {
         E::Complete { who, within } => Box::new(delivery::Complete::new(who, within)),
         E::HashOk { who } => Box::new(delivery::HashOk::new(who)),
+        E::Delivered { who } => Box::new(share::Delivered::new(who)),
+        E::Sealed { who } => Box::new(share::Sealed::new(who)),
         E::Resumed { who } => Box::new(delivery::Resumed::new(who)),
         E::Reached { who, range } => Box::new(delivery::Reached::new(who, range)),
         E::Order { cues } => Box::new(order::Order::new(&cues)),
         E::FinishedRank { who, range } => {
-            let leeches = plan.cast.iter().filter(|member| member.role == Role::Leech);
+            let leeches = plan.cast.iter().filter(|member| !member.role.has_everything());
             Box::new(order::FinishedRank::new(who, range, leeches.map(|member| member.name.clone())))
         }
         E::Never { what, after, until } => Box::new(occurrence::Never::new(what, after.as_ref(), until, plan)),

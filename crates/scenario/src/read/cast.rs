@@ -29,6 +29,7 @@ pub const CAST_KEYS: &[&str] = &[
     "detail",
     "encryption",
     "encryption-methods",
+    "password",
 ];
 
 const CAST_EXAMPLE: &str = "cast: { seed: { role: seed }, leecher: { role: leech, count: 4 } }";
@@ -89,6 +90,7 @@ impl CastReader<'_> {
                 .get("encryption")
                 .and_then(|node| name(node, "`encryption`", faults))
                 .unwrap_or_default(),
+            password: fields.get("password").and_then(|node| name(node, "`password`", faults)).unwrap_or_default(),
             encryption_methods: fields
                 .get("encryption-methods")
                 .and_then(|node| encryption_methods(node, faults))
@@ -106,7 +108,11 @@ impl CastReader<'_> {
                 faults.add_with_help(node.spot, message, help);
             }
         };
-        if member.role == Role::Seed {
+        if member.role != Role::Recipient {
+            let help = "leave it away, or make it `role: recipient`";
+            refuse("password", "only a recipient is told a password".into(), help);
+        }
+        if member.role.has_everything() {
             if member.persona == Persona::FreeRider {
                 let help = "make it `role: leech`, or choose another persona";
                 refuse("persona", "a seed takes nothing, so it can't ride free".into(), help);

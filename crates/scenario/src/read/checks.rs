@@ -110,6 +110,8 @@ impl CheckReader<'_> {
         match self.kind.name {
             "complete" => self.complete(faults),
             "hash-ok" => Some(Expectation::HashOk { who: self.downloaders(faults)? }),
+            "delivered" => Some(Expectation::Delivered { who: self.of_roles(&[Role::Recipient], faults)? }),
+            "sealed" => Some(Expectation::Sealed { who: self.of_roles(&[Role::Leech], faults)? }),
             "order" => self.order(faults),
             "never" => self.never(faults),
             "always" => self.always(faults),
@@ -408,6 +410,19 @@ impl CheckReader<'_> {
         if who.names().is_empty() {
             let message = format!("`{named}` has everything from the start: there is nothing to check");
             faults.add_with_help(node.spot, message, format!("name someone with `role: {}`", Role::Leech));
+            return None;
+        }
+        Some(who)
+    }
+
+    /// The check's value, all of whom must have one of these roles.
+    fn of_roles(&self, roles: &[Role], faults: &mut Faults) -> Option<Selector> {
+        let who = self.subject(faults)?;
+        let stranger = |name: &&String| self.roster.member(name).is_some_and(|member| !roles.contains(&member.role));
+        if let Some(name) = who.names().iter().find(stranger) {
+            let wanted: Vec<String> = roles.iter().map(|role| format!("`role: {role}`")).collect();
+            let message = format!("`{}` is not about `{name}`", self.kind.name);
+            faults.add_with_help(self.value.spot, message, format!("name someone with {}", wanted.join(" or ")));
             return None;
         }
         Some(who)

@@ -17,11 +17,18 @@ use crate::selector::{Quantifier, Roster, Selector, TRACKER};
 use crate::step::{Action, Step, When};
 use crate::units::show_duration;
 
+/// What is played, as far as it could be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    pub(crate) archive: bool,
+    pub(crate) tracker: &'a TrackerPlan,
+}
+
 /// Looks at the whole, once its parts could be read.
 pub(crate) fn check(
     top: Fields<'_>,
     roster: Roster<'_>,
-    tracker: &TrackerPlan,
+    setting: Setting<'_>,
     script: &Script,
     checks: &Checks,
     deadline: Option<Duration>,
@@ -31,7 +38,8 @@ pub(crate) fn check(
         return;
     }
     somebody_has_and_somebody_wants(top, roster, faults);
-    everybody_speaks_to_the_tracker(top, roster, tracker, faults);
+    shares_have_recipients(top, roster, setting.archive, faults);
+    everybody_speaks_to_the_tracker(top, roster, setting.tracker, faults);
     everybody_joins_once(top, roster, script, faults);
     comings_follow_goings(script, faults);
     what_is_changed_is_there(roster, script, faults);
@@ -43,14 +51,26 @@ pub(crate) fn check(
 
 fn somebody_has_and_somebody_wants(top: Fields<'_>, roster: Roster<'_>, faults: &mut Faults) {
     let spot = top.get("cast").map_or(top.spot, |node| node.spot);
-    let has = |role| roster.cast.iter().any(|member| member.role == role);
-    if !has(Role::Seed) {
+    if !roster.cast.iter().any(|member| member.role.has_everything()) {
         let help = "give the cast a `seed: { role: seed }`";
         faults.add_with_help(spot, "nobody has the content: there is no seed", help);
     }
-    if !has(Role::Leech) {
+    if roster.cast.iter().all(|member| member.role.has_everything()) {
         let help = "give the cast a `leecher: { role: leech }`";
         faults.add_with_help(spot, "nobody wants the content: there is no leech", help);
+    }
+}
+
+fn shares_have_recipients(top: Fields<'_>, roster: Roster<'_>, archive: bool, faults: &mut Faults) {
+    let spot = top.get("cast").map_or(top.spot, |node| node.spot);
+    let of_role = |role| roster.cast.iter().find(|member| member.role == role);
+    if let Some(recipient) = of_role(Role::Recipient).filter(|_| !archive) {
+        let message = format!("`{}` has a password, and nothing is encrypted", recipient.name);
+        faults.add_with_help(spot, message, "write `archive: true` into `content`, or make it `role: leech`");
+    }
+    if let Some(sharer) = of_role(Role::Share).filter(|_| of_role(Role::Recipient).is_none()) {
+        let message = format!("`{}` shares until every recipient has it, and there is no recipient", sharer.name);
+        faults.add_with_help(spot, message, "add `friend: { role: recipient }`, or make it `role: seed`");
     }
 }
 
@@ -180,7 +200,7 @@ fn nothing_is_past(deadline: Duration, script: &Script, checks: &Checks, faults:
     let help = format!("the run ends at its `deadline`, after {}", show_duration(deadline));
     for (step, spot) in script.steps.iter().zip(&script.spots) {
         let last = match step.when {
-            When::At(at) => at,
+            When::At(at) => at + step.over,
             When::After { .. } => step.within,
         };
         if last > deadline {

@@ -84,7 +84,8 @@ fn read_plan(root: &Node, faults: &mut Faults) -> Plan {
     let checks = checks::read(top, roster, faults);
     let deadline = stated.unwrap_or_else(|| default_deadline(&script.steps, &checks.list));
     script.fill_deadlines(deadline);
-    cross::check(top, roster, &tracker, &script, &checks, stated, faults);
+    let setting = cross::Setting { archive: content.archive, tracker: &tracker };
+    cross::check(top, roster, setting, &script, &checks, stated, faults);
     Plan {
         title: top
             .need("title", what, "title: First swarm", faults)
@@ -141,10 +142,10 @@ fn default_deadline(script: &[Step], checks: &[Check]) -> Duration {
         Expectation::Never { until: Some(Until::Time(at)), .. } => Some(*at),
         _ => None,
     });
-    let waits = script.iter().map(|step| step.within).filter(|within| !within.is_zero());
+    let waits = script.iter().filter(|step| !step.within.is_zero()).map(|step| step.within + step.over);
     let last = within.chain(waits).max().unwrap_or(DEADLINE_WITHOUT_MOMENTS);
     let fixed = script.iter().map(|step| match step.when {
-        When::At(at) => at,
+        When::At(at) => at + step.over,
         When::After { .. } => Duration::ZERO,
     });
     (fixed.fold(last, Duration::max) + DEADLINE_ROOM).min(DEADLINE_MAX)

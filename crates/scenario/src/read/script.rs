@@ -15,16 +15,16 @@ use crate::units;
 
 /// The keys of a step.
 pub const STEP_KEYS: &[&str] = &[
-    "at", "after", "then", "within", "do", "who", "net", "up", "down", "persona", "rtt", "jitter", "loss", "disk",
-    "by", "text",
+    "at", "after", "then", "within", "over", "do", "who", "net", "up", "down", "persona", "rtt", "jitter", "loss",
+    "disk", "by", "text",
 ];
 
 /// Verbs, with the keys that each takes beside those of time.
 pub const VERBS: &[(&str, &[&str])] = &[
-    ("join", &["who"]),
-    ("leave", &["who"]),
-    ("kill", &["who"]),
-    ("restart", &["who"]),
+    ("join", &["who", "over"]),
+    ("leave", &["who", "over"]),
+    ("kill", &["who", "over"]),
+    ("restart", &["who", "over"]),
     ("set-limit", &["who", "up", "down"]),
     ("set-persona", &["who", "persona"]),
     ("cut", &["net"]),
@@ -64,7 +64,8 @@ impl Script {
 pub(crate) fn read(top: Fields<'_>, roster: Roster<'_>, faults: &mut Faults) -> Script {
     let Some(node) = top.get("script") else {
         let action = Action::Join(Selector::all(roster.cast));
-        let step = Step { number: 1, when: When::At(Duration::ZERO), action, within: Duration::ZERO };
+        let step =
+            Step { number: 1, when: When::At(Duration::ZERO), action, within: Duration::ZERO, over: Duration::ZERO };
         return Script { steps: vec![step], spots: vec![top.spot] };
     };
     let mut script = Script { steps: Vec::new(), spots: Vec::new() };
@@ -101,7 +102,8 @@ impl StepReader<'_> {
         let when = self.when(&what, fields, faults);
         let action = self.action(&what, fields, faults);
         let within = fields.get("within").and_then(|node| some_time(node, "`within`", faults)).unwrap_or_default();
-        Some(Step { number: self.number, when: when?, action: action?, within })
+        let over = fields.get("over").and_then(|node| some_time(node, "`over`", faults)).unwrap_or_default();
+        Some(Step { number: self.number, when: when?, action: action?, within, over })
     }
 
     fn when(&self, what: &str, fields: Fields<'_>, faults: &mut Faults) -> Option<When> {

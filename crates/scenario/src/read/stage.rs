@@ -15,7 +15,7 @@ use crate::read::net::closed_by;
 use crate::tree::{Key, Node};
 use crate::units::{self, Share};
 
-pub const CONTENT_KEYS: &[&str] = &["size", "tree", "path", "given", "piece", "name", "elide"];
+pub const CONTENT_KEYS: &[&str] = &["size", "tree", "path", "given", "piece", "name", "archive", "elide"];
 pub const TREE_KEYS: &[&str] = &["files", "size"];
 pub const TRACKER_KEYS: &[&str] = &["at", "interval"];
 
@@ -25,7 +25,7 @@ const CONTENT_EXAMPLE: &str = "content: { size: 16 MiB }";
 pub(crate) fn content(top: Fields<'_>, faults: &mut Faults) -> Content {
     let stand_in = ContentSource::Size(ByteCount(1 << 20));
     let Some(node) = top.need("content", "a scenario", CONTENT_EXAMPLE, faults) else {
-        return Content { source: stand_in, piece: None, name: None, elide: false };
+        return Content { source: stand_in, piece: None, name: None, archive: false, elide: false };
     };
     let fields = Fields::of(node, "`content`", CONTENT_KEYS, CONTENT_EXAMPLE, faults);
     let piece_node = fields.get("piece");
@@ -44,7 +44,8 @@ pub(crate) fn content(top: Fields<'_>, faults: &mut Faults) -> Content {
         let help = "leave `elide` away, or write `size: 100 MB`";
         faults.add_with_help(node.spot, "only content that is made up can be elided", help);
     }
-    Content { source, piece, name, elide }
+    let archive = fields.get("archive").and_then(|node| flag(node, "`archive`", faults)).unwrap_or_default();
+    Content { source, piece, name, archive, elide }
 }
 
 impl ContentSource {

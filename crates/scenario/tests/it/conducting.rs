@@ -53,6 +53,49 @@ fn amounts_are_moments() {
 }
 
 #[test]
+fn a_step_over_a_time_takes_one_after_the_other_in_the_order_of_the_cast() {
+    let crowd = "{ role: leech, count: 11 }";
+    let text = "scenario: 1
+title: Crowd
+content: { size: 1 MiB }
+cast: { seed: { role: seed }, late: CROWD }
+script:
+  - { at: 0 s, do: join, who: seed }
+  - { at: 2 s, do: join, who: late, over: 10 s }
+check: [{ complete: all, within: 60 s }]
+";
+    let plan = parse("test.yaml", &text.replace("CROWD", crowd)).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    let mut conductor = Conductor::new(&plan);
+    conductor.due(Time::ZERO);
+    let who = |steps: Vec<Step>| -> Vec<String> {
+        steps.iter().flat_map(|step| step.action.who().unwrap().names().iter().cloned()).collect()
+    };
+    assert_eq!(conductor.wake(), Some(Time::from_secs(2)));
+    assert_eq!(who(conductor.due(Time::from_secs(2))), ["late-1"]);
+    assert_eq!(conductor.wake(), Some(Time::from_secs(3)));
+    // Who asks late is given all whose turn has come, in one step.
+    assert_eq!(who(conductor.due(Time::from_micros(4_900_000))), ["late-2", "late-3"]);
+    assert!(conductor.due(Time::from_micros(4_900_000)).is_empty());
+    assert_eq!(who(conductor.due(Time::from_micros(11_999_999))).len(), 7);
+    assert!(!conductor.is_finished());
+    let last = conductor.due(Time::from_secs(12));
+    assert_eq!(shown(&last), ["step 2 (join: late), at 2 s, over 10 s"]);
+    assert_eq!(who(last), ["late-11"]);
+    assert!(conductor.is_finished());
+}
+
+#[test]
+fn one_alone_takes_no_time_over_it() {
+    let mut conductor = started("- { after: rider.half, do: kill, who: rider, over: 10 s }");
+    tell(&mut conductor, "3 rider verified 4/8 seed:100");
+    assert_eq!(
+        shown(&conductor.due(Time::from_secs(3))),
+        ["step 2 (kill: rider), after rider reaches 50 %, over 10 s"]
+    );
+    assert!(conductor.is_finished());
+}
+
+#[test]
 fn a_kill_brings_about_a_restart() {
     let steps = "- { after: rider.half, do: kill, who: rider }\n  - { after: rider.killed, then: 1 s, do: restart, who: rider }";
     let mut conductor = started(steps);

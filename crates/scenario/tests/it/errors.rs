@@ -498,7 +498,7 @@ error: this check does not say what it checks
    |
 10 |   - { pass: "x" }
    |     ^
-   = help: it begins with one of: complete, hash-ok, order, never, always, count, pieces-from, ratio, unchoked-time, banned, resumed, announce-count, finished-rank, reached, cipher, classified, observer
+   = help: it begins with one of: complete, hash-ok, delivered, sealed, order, never, always, count, pieces-from, ratio, unchoked-time, banned, resumed, announce-count, finished-rank, reached, cipher, classified, observer
 
 error: `sharer` does not report `block-sent`: its events tell of pieces, not of blocks
   --> lab.yaml:11:14
@@ -1005,6 +1005,81 @@ check: [{ complete: a, within: 10 s }]
 1 | just text
   | ^^^^^^^^^
   = help: a scenario is a mapping that begins with `scenario: 1`
+"#,
+    ),
+    (
+        "an archive has recipients, and a recipient its password",
+        r#"scenario: 1
+title: T
+content: { size: 1 MiB, archive: perhaps }
+cast:
+  sharer: { role: share }
+  eve: { role: leech, password: right }
+check: [{ sealed: sharer }, { delivered: eve }]
+"#,
+        r#"error: `archive`: `perhaps` is neither true nor false
+ --> lab.yaml:3:34
+  |
+3 | content: { size: 1 MiB, archive: perhaps }
+  |                                  ^^^^^^^
+  = help: write `true` or `false`
+
+error: only a recipient is told a password
+ --> lab.yaml:6:33
+  |
+6 |   eve: { role: leech, password: right }
+  |                                 ^^^^^
+  = help: leave it away, or make it `role: recipient`
+
+error: `sealed` is not about `sharer`
+ --> lab.yaml:7:19
+  |
+7 | check: [{ sealed: sharer }, { delivered: eve }]
+  |                   ^^^^^^
+  = help: name someone with `role: leech`
+
+error: `delivered` is not about `eve`
+ --> lab.yaml:7:42
+  |
+7 | check: [{ sealed: sharer }, { delivered: eve }]
+  |                                          ^^^
+  = help: name someone with `role: recipient`
+"#,
+    ),
+    (
+        "who shares has somebody to wait for",
+        r#"scenario: 1
+title: T
+content: { size: 1 MiB, archive: true }
+cast:
+  sharer: { role: share }
+  eve: { role: leech }
+check: [{ sealed: eve }]
+"#,
+        r#"error: `sharer` shares until every recipient has it, and there is no recipient
+ --> lab.yaml:5:3
+  |
+5 |   sharer: { role: share }
+  |   ^
+  = help: add `friend: { role: recipient }`, or make it `role: seed`
+"#,
+    ),
+    (
+        "a password is for what is encrypted",
+        r#"scenario: 1
+title: T
+content: { size: 1 MiB }
+cast:
+  sharer: { role: share }
+  friend: { role: recipient }
+check: [{ delivered: friend }]
+"#,
+        r#"error: `friend` has a password, and nothing is encrypted
+ --> lab.yaml:5:3
+  |
+5 |   sharer: { role: share }
+  |   ^
+  = help: write `archive: true` into `content`, or make it `role: leech`
 "#,
     ),
 ];

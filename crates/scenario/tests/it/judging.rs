@@ -1,5 +1,6 @@
 //! Every kind of check has a run that satisfies it, one that must trip it, and one that leaves it open.
 
+use events::Event;
 use swarmlab_scenario::{CHECK_KINDS, Facts, Judge, Level, Outcome, Plan, Verdict, parse};
 
 use crate::log::log;
@@ -39,6 +40,27 @@ const CASES: &[Case] = &[
         unknown: (
             "4 sharer-1 complete",
             "can't tell whether what everybody has is the original, byte for byte: the content of rider, sharer-1 and sharer-2 was not compared",
+        ),
+    },
+    Case {
+        check: "{ delivered: rider }",
+        pass: ("4 rider unpacked", "as expected: rider has opened it, and has the original"),
+        fail: (
+            "4 spoilt unpacked\n4 rider unpacked",
+            "expected: rider has opened it, and has the original (rider lacks a.txt)",
+        ),
+        unknown: (
+            "4 rider complete\n5 nobody unpacked\n6 rider unpacked unseen",
+            "can't tell whether rider has opened it, and has the original: what rider unpacked was not compared",
+        ),
+    },
+    Case {
+        check: "{ sealed: rider, pass: \"shut\", fail: \"open\" }",
+        pass: ("4 rider complete", "shut"),
+        fail: ("4 rider complete\n5 spoilt complete", "open (rider read the name a.txt)"),
+        unknown: (
+            "4 rider verified 6/8 seed:100",
+            "can't tell whether rider has all of it and can read neither names nor content: rider never had all of it to look at",
         ),
     },
     Case {
@@ -567,19 +589,32 @@ fn judge(plan: &Plan, drawing: &str) -> Vec<Verdict> {
             let name = if record.peer == "spoilt" { "rider" } else { &record.peer };
             facts.content_ok.insert(name.to_owned(), record.peer != "spoilt");
         }
+        let spoilt = record.peer == "spoilt";
+        let name = if spoilt { "rider" } else { &record.peer };
+        match &record.event {
+            Event::Unpacked { archive, .. } if archive != "unseen" => {
+                let lacks = || Err("lacks a.txt".to_owned());
+                facts.unpacked.entry(name.to_owned()).or_insert_with(|| if spoilt { lacks() } else { Ok(()) });
+            }
+            Event::Complete { .. } => {
+                facts.learned.entry(name.to_owned()).or_default().extend(spoilt.then(|| "the name a.txt".to_owned()));
+            }
+            _ => {}
+        }
     }
     judge.finish(&facts)
 }
 
 fn plan_with(check: &str) -> Plan {
-    plan_of("rider: { role: leech }", check)
+    let role = if check.starts_with("{ delivered") { "recipient" } else { "leech" };
+    plan_of(&format!("rider: {{ role: {role} }}"), check)
 }
 
 fn plan_of(member: &str, check: &str) -> Plan {
     let text = format!(
         "scenario: 1
 title: Test
-content: {{ size: 1 MiB }}
+content: {{ size: 1 MiB, archive: true }}
 cast:
   seed: {{ role: seed }}
   sharer: {{ role: leech, count: 2 }}

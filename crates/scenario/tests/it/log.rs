@@ -84,6 +84,10 @@ fn event(kind: &str, words: &[&str]) -> Option<Event> {
             seeders: 0,
             leechers: 0,
         },
+        "unpacked" => {
+            let archive = words.first().copied().unwrap_or_default().to_owned();
+            Event::Unpacked { archive, files: 1, bytes: ByteCount(1) }
+        }
         "connected" => {
             let direction = if words[1] == "in" { Direction::In } else { Direction::Out };
             Event::Connected { conn, remote: remote(words[0]), direction }

@@ -6,7 +6,7 @@ use events::{Detail, Direction};
 use model::{ByteCount, Rate};
 use swarmlab_scenario::{
     Action, Client, ContentSource, Dependence, Encryption, EncryptionMethod, Expectation, Firewall, InspectionAction,
-    Knows, Limit, Nat, NatKind, Persona, Picking, Plan, PortChoice, Role, Share, When, World, parse, shipped,
+    Knows, Limit, Nat, NatKind, Persona, Picking, Plan, PortChoice, Role, Share, Told, When, World, parse, shipped,
 };
 
 const FULL: &str = r#"
@@ -18,7 +18,7 @@ about: >
 seed: 42
 worlds: [sim, local]
 deadline: 3 min
-content: { tree: { files: 12, size: 3 MiB }, piece: 32 KiB, name: "holiday photos" }
+content: { tree: { files: 12, size: 3 MiB }, piece: 32 KiB, name: "holiday photos", archive: true }
 net:
   lan: { rtt: 20 ms, jitter: 2.5 ms, loss: 0.5 % }
   dsl: { rtt: 40 ms, up: 1 Mbit/s, down: 8 Mbit/s, nat: port-restricted }
@@ -28,19 +28,23 @@ cast:
   sharer: { at: dsl, role: leech, count: 3, down: 1 MiB/s, knows: magnet, picking: sequential, encryption: preferred, encryption-methods: rc4 }
   rider:  { at: dsl, role: leech, persona: free-rider, up: 900 kB/s, encryption: required, encryption-methods: [plaintext-after-handshake, rc4] }
   stock:  { role: leech, client: rqbit, count: 2 }
+  giver:  { role: share, slots: 2 }
+  friend: { role: recipient, knows: magnet, password: wrong }
 script:
-  - { at: 0 s, do: join, who: [seed, sharer, rider] }
+  - { at: 0 s, do: join, who: [seed, sharer, rider, giver, friend] }
   - { after: any sharer.first-piece, then: 1500 ms, do: join, who: stock }
   - { after: tracker.tracker-announced, do: stop-tracker, within: 20 s }
   - { at: 30 s, do: start-tracker }
   - { after: sharer-2 reaches 12.5 %, do: set-limit, who: sharer-2, up: unlimited, down: 10 kB/s }
   - { after: seed uploads 120 %, do: set-persona, who: seed, persona: slow }
   - { at: 40 s, do: kill, who: [sharer-1, rider] }
-  - { at: 41 s, do: restart, who: sharer-1 }
+  - { at: 41 s, do: restart, who: sharer-1, over: 2 s }
   - { at: 50 s, do: note, text: "look: it \"goes\" on\\" }
 check:
   - { complete: [sharer, stock], within: 2 min, level: warn }
   - { hash-ok: all }
+  - { delivered: friend }
+  - { sealed: [rider, sharer] }
   - { order: [any sharer.complete, seed.copy-out, "sharer-1.left"] }
   - { never: block-sent, who: seed, remote: rider, after: sharer.half, until: 100 s }
   - { never: peer-banned, remote: sharer, until: sharer.complete }
@@ -77,11 +81,16 @@ fn everything_that_can_be_written_is_read() {
     assert_eq!(plan.nets["lan"].loss, Some(Share(5_000)));
     assert_eq!(plan.nets["dsl"].nat, Nat::Kind(NatKind::PortRestricted));
     let names: Vec<&str> = plan.cast.iter().map(|member| member.name.as_str()).collect();
-    assert_eq!(names, ["seed", "sharer-1", "sharer-2", "sharer-3", "rider", "stock-1", "stock-2"]);
+    assert_eq!(names, ["seed", "sharer-1", "sharer-2", "sharer-3", "rider", "stock-1", "stock-2", "giver", "friend"]);
     let sharer = plan.member("sharer-3").unwrap();
     assert_eq!((sharer.role_name.as_str(), sharer.role), ("sharer", Role::Leech));
     assert_eq!((sharer.knows, sharer.picking, sharer.down), (Knows::Magnet, Picking::Sequential, Some(Rate(1 << 20))));
     let seed = plan.member("seed").unwrap();
+    assert!(plan.content.archive);
+    assert_eq!(
+        (plan.member("friend").unwrap().role, plan.member("friend").unwrap().password),
+        (Role::Recipient, Told::Wrong)
+    );
     assert_eq!((seed.detail, seed.slots, seed.up), (Detail::Block, Some(4), Some(Rate(500_000))));
     assert_eq!(plan.member("rider").unwrap().persona, Persona::FreeRider);
     let encryption = |name: &str| {
@@ -100,7 +109,7 @@ fn everything_that_can_be_written_is_read() {
     let Action::SetLimit { up, down, .. } = &plan.script[4].action else { panic!("{}", plan.script[4]) };
     assert_eq!((up.applied_to(Some(Rate(1))), down.applied_to(None)), (None, Some(Rate(10_000))));
     assert_eq!(Limit::Keep.applied_to(Some(Rate(1))), Some(Rate(1)));
-    assert_eq!(plan.checks.len(), 26);
+    assert_eq!(plan.checks.len(), 28);
 }
 
 const NETWORKS: &str = include_str!("../../../../fuzz/corpus/scenario/networks.yaml");
@@ -206,7 +215,13 @@ fn worlds_say_what_they_can_not_show() {
             "net lan has `loss`, and the loopback of world local has no links to shape",
         ]
     );
-    assert_eq!(plan.unsupported_in(World::Sim), ["client rqbit needs real sockets, and world sim has none"]);
+    assert_eq!(
+        plan.unsupported_in(World::Sim),
+        [
+            "an archive has fresh keys each time, and in world sim nothing is left to chance",
+            "client rqbit needs real sockets, and world sim has none"
+        ]
+    );
     assert_eq!(plan.unsupported_in(World::Netns), ["the scenario is made for world sim and local, not for netns"]);
     assert!(parse("f", SMALL).unwrap().unsupported_in(World::Local).is_empty());
 }

@@ -23,10 +23,14 @@ pub(crate) fn set_modified(file: &File, modified: Option<SystemTime>) {
 }
 
 #[cfg(unix)]
+pub use unix::create_private;
+#[cfg(unix)]
 pub(crate) use unix::{
     create_private_folder, folder_modified, make_writable, open_new, permissions, restrict, sync_folder,
 };
 
+#[cfg(not(unix))]
+pub use elsewhere::create_private;
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{
     create_private_folder, folder_modified, make_writable, open_new, permissions, restrict, sync_folder,
@@ -48,6 +52,11 @@ mod unix {
     /// umask takes away what it takes from any file.
     pub(crate) fn open_new(path: &Path, mode: Option<u32>) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).mode(mode.unwrap_or(0o666) | 0o600).open(path)
+    }
+
+    /// Makes a file that was not there and that nobody else may read.
+    pub fn create_private(path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
     }
 
     /// Takes from a finished file or folder what its `mode` does not grant.
@@ -99,6 +108,11 @@ mod elsewhere {
     }
 
     pub(crate) fn open_new(path: &Path, _: Option<u32>) -> io::Result<File> {
+        File::create_new(path)
+    }
+
+    /// Whoever else may read it is decided by the folder around it.
+    pub fn create_private(path: &Path) -> io::Result<File> {
         File::create_new(path)
     }
 

@@ -94,7 +94,7 @@ impl Envelope {
         })
     }
 
-    fn of(file: &mut File) -> Result<Self, EnvelopeError> {
+    pub(crate) fn of(file: &mut (impl Read + Seek)) -> Result<Self, EnvelopeError> {
         let length = file.seek(SeekFrom::End(0))?;
         file.rewind()?;
         let mut start = [0; START_BYTES];
@@ -136,7 +136,7 @@ impl Envelope {
 
     /// Whether the encrypted list of files has all its bytes as they were written, which can be told
     /// without the password. `None` where the writer left no checksum of it, as 7-Zip does.
-    pub fn list_is_whole(&self, file: &mut File) -> io::Result<Option<bool>> {
+    pub fn list_is_whole(&self, file: &mut (impl Read + Seek)) -> io::Result<Option<bool>> {
         let Some(PackedList { start, length, crc: Some(crc) }) = self.packed_list else { return Ok(None) };
         file.seek(SeekFrom::Start(start))?;
         let mut list = Vec::new();
@@ -153,7 +153,11 @@ impl Encryption {
 }
 
 /// The bytes that the start points to, checked.
-fn next_header(file: &mut File, start: &[u8; START_BYTES], length: u64) -> Result<Vec<u8>, EnvelopeError> {
+fn next_header(
+    file: &mut (impl Read + Seek),
+    start: &[u8; START_BYTES],
+    length: u64,
+) -> Result<Vec<u8>, EnvelopeError> {
     if start[6] != 0 {
         return Err(EnvelopeError::Version(start[6]));
     }

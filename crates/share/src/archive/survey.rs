@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use metainfo::{NameError, RelativePath, windows_name};
 use model::ByteCount;
 use model::bound::FILES_MAX;
+use sha1::{Digest, Sha1};
 
 use super::disk;
 use super::envelope::HEADER_BYTES_MAX;
@@ -169,6 +170,21 @@ impl Survey {
     /// Bytes of the files that are packed that way.
     pub fn bytes(&self, packing: Packing) -> ByteCount {
         self.files.iter().filter(|file| file.packing == packing).map(|file| file.length).sum()
+    }
+
+    /// The same for as long as no name, size or time of change differs: 40 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let mut sha = Sha1::new();
+        let mut add = |name: &RelativePath, length: u64, stamp: &Stamp| {
+            let since = stamp.modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+            sha.update(name.to_string());
+            sha.update([0]);
+            sha.update(length.to_le_bytes());
+            sha.update(since.unwrap_or_default().as_nanos().to_le_bytes());
+        };
+        self.folders.iter().for_each(|folder| add(&folder.path, u64::MAX, &folder.stamp));
+        self.files.iter().for_each(|file| add(&file.path, file.length.0, &file.stamp));
+        sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Names that trouble other systems than this one, with what happens to them there.

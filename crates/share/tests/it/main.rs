@@ -2,7 +2,9 @@
 
 mod bad_archives;
 mod bad_moments;
+mod corpus;
 mod encryption;
 mod interop;
+mod parcels;
 mod round_trip;
 mod sample;

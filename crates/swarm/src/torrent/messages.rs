@@ -105,6 +105,9 @@ impl Torrent {
         picker.peer_has(piece);
         let news = !picker.have().has(piece);
         let full = self.peers.get(&conn).is_some_and(|peer| peer.is_seed());
+        if full {
+            self.tell_peer_progress(turn.now, conn); // two who have everything part at once
+        }
         if news || full {
             self.update_interest(turn, conn);
         }

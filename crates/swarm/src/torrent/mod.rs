@@ -7,6 +7,7 @@ mod download;
 mod exchange;
 mod messages;
 mod upload;
+mod view;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use events::{Detail, Event, Remote};
 use metainfo::Info;
-use model::{Block, ByteCount, InfoHash, PeerId, PieceIndex, PieceSet, Rng, Time, Wake};
+use model::{Block, ByteCount, InfoHash, PeerId, PieceIndex, PieceSet, Rate, Rng, Time, Wake};
 use wire::Message;
 
 use crate::inquest::Inquest;
@@ -24,6 +25,8 @@ use crate::metadata::MetadataFetch;
 use crate::peer::{Claim, Has, Introduction, Peer};
 use crate::rate::{Limits, RateMeter};
 use crate::{Choker, ChokerConfig, ConnId, DiskDone, DiskError, DiskOp, Persona, Picker, Picking};
+
+pub use view::PeerView;
 
 /// What a torrent wants done. The node carries it out or passes it on.
 #[derive(Debug)]
@@ -62,7 +65,6 @@ pub enum TorrentCommand {
     /// Never again.
     Ban {
         peer_id: PeerId,
-        listen: Option<SocketAddr>,
     },
     /// The torrent can't go on.
     Halt {
@@ -87,6 +89,8 @@ pub struct TorrentConfig {
     pub slots: usize,
     pub detail: Detail,
     pub pex: bool,
+    /// Tell how far each connected peer is (`peer-progress`).
+    pub peer_progress: bool,
     /// The port where this client can be dialled, told in the extension handshake.
     pub port: Option<u16>,
 }
@@ -162,7 +166,6 @@ struct Acquaintance {
     conn: ConnId,
     peer_id: PeerId,
     remote: SocketAddr,
-    listen: Option<SocketAddr>,
     banned: bool,
 }
 
@@ -260,6 +263,11 @@ impl Torrent {
     /// True when every piece is here and verified.
     pub fn is_complete(&self) -> bool {
         matches!(&self.stage, Stage::Active(picker) if picker.have().is_full())
+    }
+
+    /// True when something is missing that nobody who is connected has.
+    pub fn lacks_sources(&self) -> bool {
+        !self.is_complete() && !self.is_halted() && !self.peers.values().any(|peer| peer.we_want)
     }
 
     pub fn is_halted(&self) -> bool {
@@ -485,6 +493,7 @@ impl Torrent {
         if now.since(peer.spoke_at) >= KEEP_ALIVE {
             self.send(conn, Message::KeepAlive);
         }
+        self.tell_peer_progress(now, conn);
         self.look_for_snub(turn, conn);
         if self.peers.get(&conn).is_some_and(|peer| peer.pex_due.is_some_and(|due| now >= due)) {
             self.send_pex(now, conn);
@@ -501,6 +510,23 @@ impl Torrent {
         self.told = Some(news);
         let (down, up) = (self.down.rate(now), self.up.rate(now));
         self.note(Event::Progress { have, pieces, downloaded, uploaded, down, up, peers: peers as u32 });
+    }
+
+    /// Says where one peer stands, when that is news and somebody wants to know.
+    fn tell_peer_progress(&mut self, now: Time, conn: ConnId) {
+        if !self.config.peer_progress {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        let Some((have, pieces)) = peer.pieces().map(|pieces| (pieces.count(), pieces.len())) else { return };
+        let (sent, received, up, down) = (peer.sent, peer.received, peer.up.rate(now), peer.down.rate(now));
+        let news = (have, sent, received, up == Rate(0));
+        if peer.progress_told == Some(news) {
+            return;
+        }
+        peer.progress_told = Some(news);
+        let remote = peer.remote();
+        self.note(Event::PeerProgress { conn: conn.0, remote, have, pieces, sent, received, up, down });
     }
 
     // ---- small helpers ----
@@ -550,14 +576,14 @@ impl Torrent {
         if let Some(at) = self.culprits.iter().rposition(|known| known.conn == conn) {
             return Some(Culprit(at));
         }
-        let Introduction { peer_id, remote, listen, .. } = self.peers.get(&conn)?.intro;
+        let Introduction { peer_id, remote, .. } = self.peers.get(&conn)?.intro;
         // Somebody who comes again is the same one, and takes no new place.
         let again = |known: &Acquaintance| known.peer_id == peer_id && known.remote.ip() == remote.ip();
         if let Some(at) = self.culprits.iter().position(again) {
             (self.culprits[at].conn, self.culprits[at].remote) = (conn, remote);
             return Some(Culprit(at));
         }
-        self.culprits.push(Acquaintance { conn, peer_id, remote, listen, banned: false });
+        self.culprits.push(Acquaintance { conn, peer_id, remote, banned: false });
         Some(Culprit(self.culprits.len() - 1))
     }
 
@@ -566,12 +592,12 @@ impl Torrent {
         if std::mem::replace(&mut known.banned, true) {
             return;
         }
-        let (conn, peer_id, remote, listen) = (known.conn, known.peer_id, Remote::Addr(known.remote), known.listen);
+        let (conn, peer_id, remote) = (known.conn, known.peer_id, Remote::Addr(known.remote));
         self.note(Event::PeerBanned { remote, why: why.to_owned() });
         if self.peers.contains_key(&conn) {
             self.out.push_back(TorrentCommand::Close { conn, why: format!("banned: {why}"), for_good: true });
         }
-        self.out.push_back(TorrentCommand::Ban { peer_id, listen });
+        self.out.push_back(TorrentCommand::Ban { peer_id });
     }
 }
 

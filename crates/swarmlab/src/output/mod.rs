@@ -1,25 +1,35 @@
 //! What people and programs see of a run: bars on a terminal, lines in a pipe, JSON for programs.
 
 mod bars;
+mod delivery;
+mod diff;
 mod glass;
 mod json;
 mod narrator;
+mod nat_matrix;
 mod observers;
 mod plain;
 mod provider;
+mod qr;
+mod storm;
 mod table;
 mod verdict;
 
 use std::io::{self, IsTerminal, Write as _};
 
 pub(crate) use bars::Bars;
+pub(crate) use delivery::{DeliveryScreen, tally};
+pub(crate) use diff::two_runs;
 pub(crate) use glass::{Detail, connection_list, glass, terminal_width};
 pub(crate) use json::Json;
 use lab::Audience;
 pub(crate) use narrator::{Narrator, line};
+pub(crate) use nat_matrix::{matrix_page, matrix_svg, pairs_in_full, whole_matrix};
 pub(crate) use observers::{observers_compared, observers_of_one};
 pub(crate) use plain::Plain;
 pub(crate) use provider::provider;
+pub(crate) use qr::qr;
+pub(crate) use storm::{seeds_named, storm, storm_audience};
 pub(crate) use table::{Align, table};
 pub(crate) use verdict::print_summary;
 
@@ -53,7 +63,8 @@ pub(crate) fn audience_of_one(style: Style) -> Box<dyn Audience> {
     }
 }
 
-fn is_terminal() -> bool {
+/// Somebody looks at both outputs.
+pub(crate) fn is_terminal() -> bool {
     std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
 }
 

@@ -1,6 +1,6 @@
-//! Which events are told on a screen, and as what. Milestones always; the turns of the game (a
-//! slot given, a first piece) a few times for each peer, then no more, so that the story stays
-//! readable with two peers or two hundred. The log has everything.
+//! Which events are told on a screen, and as what. Milestones always, unless a crowd reaches one in the same
+//! second; the turns of the game (a slot given, a first piece) a few times for each peer, then no more, so that
+//! the story stays readable with two peers or two hundred. The log has everything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +14,9 @@ pub(crate) struct Narrator {
     floor: Weight,
     /// How often each kind was told of each peer.
     told: BTreeMap<(String, &'static str), u32>,
-    /// The second that is being told of, and how many turns were told in it.
+    /// The second that is being told of, how many turns were told in it, and how often each milestone.
     second: (u64, u32),
+    milestones: BTreeMap<&'static str, u32>,
     /// Peers that had everything from the start: only of these is it news that they could go.
     seeds: BTreeSet<String>,
 }
@@ -23,7 +24,13 @@ pub(crate) struct Narrator {
 impl Narrator {
     /// For a swarm of many: milestones and turns.
     pub(crate) fn of_a_swarm() -> Self {
-        Self { floor: Weight::Turn, told: BTreeMap::new(), second: (0, 0), seeds: BTreeSet::new() }
+        Self {
+            floor: Weight::Turn,
+            told: BTreeMap::new(),
+            second: (0, 0),
+            milestones: BTreeMap::new(),
+            seeds: BTreeSet::new(),
+        }
     }
 
     /// For one program that talks about itself: details too.
@@ -43,14 +50,38 @@ impl Narrator {
             return None;
         }
         let sentence = describe(record)?;
-        (weight == Weight::Milestone || self.is_news(record)).then_some(sentence)
+        self.begin_second(record.time);
+        if weight == Weight::Milestone {
+            return self.milestone(record, sentence);
+        }
+        self.is_news(record).then_some(sentence)
+    }
+
+    fn begin_second(&mut self, time: Time) {
+        let second = time.as_micros() / 1_000_000;
+        if self.second.0 != second {
+            self.second = (second, 0);
+            self.milestones.clear();
+        }
+    }
+
+    /// What the author wrote for the audience is always told; of what peers reach, so many a second.
+    fn milestone(&mut self, record: &Record, sentence: String) -> Option<String> {
+        if matches!(record.event, Event::Note { .. }) {
+            return Some(sentence);
+        }
+        let told = self.milestones.entry(record.event.kind()).or_default();
+        *told += 1;
+        match *told {
+            ..=MILESTONES_PER_SECOND => Some(sentence),
+            told if told == MILESTONES_PER_SECOND + 1 => {
+                Some(format!("… and more `{}` in this second", record.event.kind()))
+            }
+            _ => None,
+        }
     }
 
     fn is_news(&mut self, record: &Record) -> bool {
-        let second = record.time.as_micros() / 1_000_000;
-        if self.second.0 != second {
-            self.second = (second, 0);
-        }
         let told = self.told.entry((whom(record), record.event.kind())).or_default();
         if *told == TELLINGS_PER_KIND || self.second.1 == TURNS_PER_SECOND {
             return false;
@@ -77,6 +108,9 @@ pub(crate) fn line(time: Time, sentence: &str) -> String {
 
 /// A turn of one kind is told this often for each peer.
 const TELLINGS_PER_KIND: u32 = 2;
+
+/// Milestones of one kind told in one second of the run: a lesson's handful of peers, not a crowd.
+const MILESTONES_PER_SECOND: u32 = 12;
 
 /// Turns told in one second of the run. More than this nobody reads.
 const TURNS_PER_SECOND: u32 = 8;
@@ -114,6 +148,17 @@ mod tests {
             narrator.tell(&Record { peer: format!("peer-{i}"), ..at(1, event) }).is_some()
         });
         assert_eq!(told.count(), TURNS_PER_SECOND as usize);
+    }
+
+    #[test]
+    fn milestones_of_a_crowd_are_cut_short_too_and_the_cut_is_told() {
+        let mut narrator = Narrator::of_a_swarm();
+        let left = Event::Left { why: "asked to".into() };
+        let told: Vec<String> = (0..100).filter_map(|_| narrator.tell(&at(1, left.clone()))).collect();
+        assert_eq!(told.len(), MILESTONES_PER_SECOND as usize + 1);
+        assert_eq!(told.last().unwrap(), "… and more `left` in this second");
+        assert!(narrator.tell(&at(1, Event::Note { text: "hear".into() })).is_some());
+        assert!(narrator.tell(&at(2, left)).is_some(), "another second");
     }
 
     #[test]

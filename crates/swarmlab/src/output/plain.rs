@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use events::{PeerView, Record, SwarmView};
 use lab::Audience;
-use lab::summary::Billing;
+use lab::summary::{Billing, is_source};
 use model::Time;
 
 use super::{Narrator, line, percent};
@@ -51,7 +51,8 @@ impl Audience for Plain {
     }
 
     fn cast(&mut self, cast: &[Billing]) {
-        self.leechers = cast.iter().filter(|member| member.role != "seed").map(|member| member.name.clone()).collect();
+        self.leechers =
+            cast.iter().filter(|member| !is_source(&member.role)).map(|member| member.name.clone()).collect();
     }
 
     fn event(&mut self, record: &Record, _: &SwarmView) {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use lab::summary::{CheckLine, CheckResult, Outcome, PeerLine, Summary};
+use lab::summary::{CheckLine, CheckResult, Outcome, PeerLine, Summary, is_source};
 use model::ByteCount;
 
 use super::{Align, table};
@@ -79,7 +79,7 @@ fn peers(peers: &[PeerLine]) -> String {
         ("got from others", Align::Right),
         ("gave", Align::Right),
     ];
-    let is_seed = |name: &str| peers.iter().any(|peer| peer.name == name && peer.role == "seed");
+    let is_seed = |name: &str| peers.iter().any(|peer| peer.name == name && is_source(&peer.role));
     let rows: Vec<Vec<String>> = peers.iter().take(ROWS_MAX).map(|peer| row(peer, &is_seed)).collect();
     let mut text = table(&headings, &rows);
     if peers.len() > ROWS_MAX {
@@ -91,7 +91,7 @@ fn peers(peers: &[PeerLine]) -> String {
 fn row(peer: &PeerLine, is_seed: &dyn Fn(&str) -> bool) -> Vec<String> {
     let finished = match peer.finished_at {
         Some(at) => format!("{at:.1} s"),
-        None if peer.role == "seed" => "seed".to_owned(),
+        None if is_source(&peer.role) => peer.role.clone(),
         None => format!("{} %", super::percent(peer.have, peer.pieces)),
     };
     let sum = |seeds: bool| -> ByteCount {
@@ -107,7 +107,7 @@ fn row(peer: &PeerLine, is_seed: &dyn Fn(&str) -> bool) -> Vec<String> {
 
 fn share(summary: &Summary) -> Option<String> {
     let percent = (summary.seeders_share? * 100.0).round();
-    let seeds = summary.peers.iter().filter(|peer| peer.role == "seed").count();
+    let seeds = summary.peers.iter().filter(|peer| is_source(&peer.role)).count();
     let who = if seeds == 1 { "The seed" } else { "The seeds" };
     Some(if percent >= 100.0 {
         format!("{who} gave every byte that was fetched.\n")
@@ -147,7 +147,7 @@ fn folder(summary: &Summary) -> Option<String> {
 }
 
 /// The path from here, where that is shorter.
-fn shortest(path: &Path) -> String {
+pub(crate) fn shortest(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let relative = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
     relative.unwrap_or(path).display().to_string()

@@ -1,26 +1,22 @@
 //! `swarmlab archive create|list|extract|test`: the steps of an encrypted share that concern the
 //! archive, each on its own.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use lab::describe::count;
-use lab::interrupt;
 use serde_json::{Value, json};
 use share::Password;
 use share::archive::{
     self, Archive, EnvelopeError, KEY_ROUNDS_POWER, Kind, Level, OpenError, PackError, PackOptions, Packed, Packing,
-    PartError, Progress, Survey, SurveyError, UnpackError, UnpackOptions, Unpacked,
+    PartError, Survey, SurveyError, UnpackError, UnpackOptions, Unpacked,
 };
-use tokio::sync::watch;
 
 use crate::cli_archive as cli;
 use crate::output::{Align, table};
 use crate::password;
+use crate::work::{Bar, Interrupts, files, folders, printable, roughly, say_some, stopped};
 
 pub(crate) fn archive(verb: &cli::Archive) -> anyhow::Result<ExitCode> {
     match verb {
@@ -38,7 +34,7 @@ fn create(args: &cli::Create) -> anyhow::Result<ExitCode> {
     let (password, by_lot) = password_to_be(args)?;
     let level = Level::new(args.level).context("levels are 0 to 9")?;
     let options = PackOptions { level, replace: args.force, ..PackOptions::default() };
-    let mut bar = Bar::new("looking", args.json)?;
+    let mut bar = Bar::new("looking", args.json, &Interrupts::listen()?);
     let survey = match Survey::find(&args.path, &mut |progress| bar.show(progress)) {
         Err(SurveyError::Cancelled) => return Ok(stopped("nothing was packed")),
         survey => survey.with_context(failed)?,
@@ -98,7 +94,7 @@ fn password_to_be(args: &cli::Create) -> anyhow::Result<(Password, bool)> {
 }
 
 /// What will be done, while it can still be stopped.
-fn say_before(survey: &Survey, options: &PackOptions, output: &Path) {
+pub(super) fn say_before(survey: &Survey, options: &PackOptions, output: &Path) {
     let stored = if options.level == Level::STORE { survey.total() } else { survey.bytes(Packing::Store) };
     let compressed = survey.total().saturating_sub(stored);
     anstream::eprintln!(
@@ -113,17 +109,6 @@ fn say_before(survey: &Survey, options: &PackOptions, output: &Path) {
     }
     say_some("left out", survey.skipped().iter().map(ToString::to_string));
     say_some("beware", survey.trouble_elsewhere().into_iter());
-}
-
-/// A line for each of the first few, and how many more there are.
-fn say_some(what: &str, items: impl ExactSizeIterator<Item = String>) {
-    let all = items.len();
-    for item in items.take(SAID_MAX) {
-        anstream::eprintln!("{what}: {}", printable(&item));
-    }
-    if all > SAID_MAX {
-        anstream::eprintln!("{what}: and {} more", all - SAID_MAX);
-    }
 }
 
 fn packed_as_text(packed: &Packed, survey: &Survey) -> String {
@@ -153,7 +138,7 @@ fn packed_as_json(packed: &Packed, survey: &Survey, by_lot: bool) -> Value {
 }
 
 /// Shows a password by lot, this once.
-fn hand_over(password: &Password, json: bool) {
+pub(super) fn hand_over(password: &Password, json: bool) {
     if json {
         eprintln!("{}", password.expose());
         return;
@@ -168,6 +153,12 @@ fn list(args: &cli::List) -> anyhow::Result<ExitCode> {
         println!("{}", list_as_json(&archive));
         return Ok(ExitCode::SUCCESS);
     }
+    print_list(&archive);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The table of what is in an archive, and who can see it.
+pub(super) fn print_list(archive: &Archive) {
     let row = |entry: &archive::Entry| {
         vec![
             entry.modified.map_or_else(String::new, lab::folder::utc),
@@ -189,8 +180,7 @@ fn list(args: &cli::List) -> anyhow::Result<ExitCode> {
     ];
     print!("{}", table(&headings, &rows));
     println!("\n{} in {}", archive.content(), count(rows.len() as u32, "entry").replace("entrys", "entries"));
-    println!("{}", secrecy(&archive));
-    Ok(ExitCode::SUCCESS)
+    println!("{}", secrecy(archive));
 }
 
 fn secrecy(archive: &Archive) -> String {
@@ -205,7 +195,7 @@ fn secrecy(archive: &Archive) -> String {
     }
 }
 
-fn list_as_json(archive: &Archive) -> Value {
+pub(super) fn list_as_json(archive: &Archive) -> Value {
     let entry = |entry: &archive::Entry| {
         json!({
             "name": entry.name,
@@ -230,7 +220,7 @@ fn list_as_json(archive: &Archive) -> Value {
 fn extract(args: &cli::Extract) -> anyhow::Result<ExitCode> {
     let archive = open(&args.archive, &args.password, true)?;
     let options = UnpackOptions { replace: args.force, most: args.growth.most };
-    let mut bar = Bar::new("unpacking", args.json)?;
+    let mut bar = Bar::new("unpacking", args.json, &Interrupts::listen()?);
     let unpacked = match archive.unpack(&args.output, &options, &mut |progress| bar.show(progress)) {
         Err(UnpackError::Cancelled) => return Ok(stopped("what was unpacked so far is gone")),
         Err(error) => return Err(explained(error).context(format!("unpack {}", args.archive.display()))),
@@ -258,7 +248,7 @@ fn test(args: &cli::Test) -> anyhow::Result<ExitCode> {
         archive => archive?,
     };
     let options = UnpackOptions { most: args.growth.most, ..UnpackOptions::default() };
-    let mut bar = Bar::new("testing", args.json)?;
+    let mut bar = Bar::new("testing", args.json, &Interrupts::listen()?);
     let tested = match archive.test(&options, &mut |progress| bar.show(progress)) {
         Err(UnpackError::Cancelled) => return Ok(stopped("not all was tested")),
         Err(error @ UnpackError::Damaged { .. }) => {
@@ -280,7 +270,7 @@ fn test(args: &cli::Test) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn is_damage(error: &OpenError) -> bool {
+pub(super) fn is_damage(error: &OpenError) -> bool {
     matches!(
         error,
         OpenError::Damaged(_)
@@ -298,7 +288,7 @@ fn damaged(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(NOT_RIGHT)
 }
 
-fn unpacked_as_json(unpacked: &Unpacked) -> Value {
+pub(super) fn unpacked_as_json(unpacked: &Unpacked) -> Value {
     let skipped = |(name, kind): &(String, Kind)| json!({ "name": name, "kind": kind_name(*kind) });
     json!({
         "path": unpacked.path,
@@ -310,7 +300,7 @@ fn unpacked_as_json(unpacked: &Unpacked) -> Value {
     })
 }
 
-fn say_doubts(unpacked: &Unpacked) {
+pub(super) fn say_doubts(unpacked: &Unpacked) {
     let skipped = unpacked.skipped.iter().map(|(name, kind)| format!("{name} is a {}", kind_name(*kind)));
     say_some("not made", skipped);
     if unpacked.unchecked > 0 {
@@ -322,7 +312,7 @@ fn say_doubts(unpacked: &Unpacked) {
 }
 
 /// What to do about it, where the archive's error cannot know of flags.
-fn explained(error: UnpackError) -> anyhow::Error {
+pub(super) fn explained(error: UnpackError) -> anyhow::Error {
     match error {
         UnpackError::Exists(_) | UnpackError::Part(PartError::Left(_)) => {
             anyhow!("{error}: add --force to replace it, or -o DIR to unpack somewhere else")
@@ -334,7 +324,7 @@ fn explained(error: UnpackError) -> anyhow::Error {
 
 /// Opens an archive, asking for the password when it takes one: for the names, and with `contents`
 /// for those too. Who is asked has three tries.
-fn open(path: &Path, from: &cli::PasswordFrom, contents: bool) -> anyhow::Result<Archive> {
+pub(super) fn open(path: &Path, from: &cli::PasswordFrom, contents: bool) -> anyhow::Result<Archive> {
     let failed = || format!("open {}", path.display());
     if let Some(password) = password::given(from.password_file.as_deref())? {
         return Archive::open(path, Some(&password)).with_context(failed);
@@ -360,77 +350,6 @@ fn open(path: &Path, from: &cli::PasswordFrom, contents: bool) -> anyhow::Result
     unreachable!("the last try returns")
 }
 
-fn stopped(what: &str) -> ExitCode {
-    anstream::eprintln!("\nStopped: {what}.");
-    ExitCode::from(STOPPED)
-}
-
-/// A bar on a terminal, nothing elsewhere. Stops the work when Ctrl-C comes.
-struct Bar {
-    bar: ProgressBar,
-    task: &'static str,
-    quiet: bool,
-    interrupts: watch::Receiver<u32>,
-}
-
-impl Bar {
-    fn new(task: &'static str, quiet: bool) -> anyhow::Result<Self> {
-        Ok(Self { bar: ProgressBar::hidden(), task, quiet, interrupts: interrupts()? })
-    }
-
-    fn task(&mut self, task: &'static str) {
-        self.finish();
-        self.task = task;
-        self.bar = ProgressBar::hidden();
-    }
-
-    fn show(&mut self, progress: Progress<'_>) -> ControlFlow<()> {
-        if *self.interrupts.borrow() > 0 {
-            self.finish();
-            return ControlFlow::Break(());
-        }
-        let total = progress.total.0;
-        if self.bar.is_hidden() && !self.quiet && total >= BAR_FROM_BYTES {
-            self.bar = ProgressBar::new(total).with_style(style());
-            self.bar.set_prefix(self.task);
-        }
-        self.bar.set_position(progress.done.0);
-        self.bar.set_message(printable(progress.current));
-        ControlFlow::Continue(())
-    }
-
-    fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-fn style() -> ProgressStyle {
-    let template =
-        "{prefix} {bar:30.cyan} {percent:>3} %  {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go  {wide_msg}";
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// Counts Ctrl-C from here on, on a thread of its own, for the work is no task. The first asks for an
-/// end in good order, the second ends all at once.
-fn interrupts() -> anyhow::Result<watch::Receiver<u32>> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
-    let listen = move || {
-        runtime.block_on(async {
-            let mut counts = interrupt::count();
-            let _gone = sender.send(counts.clone());
-            while counts.changed().await.is_ok() {
-                if *counts.borrow() > 1 {
-                    let _no_folder_is_between_two_names = archive::hold_renames();
-                    std::process::exit(STOPPED.into());
-                }
-            }
-        });
-    };
-    std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(listen).context("start a thread")?;
-    receiver.recv().context("listen for Ctrl-C")
-}
-
 fn kind_name(kind: Kind) -> &'static str {
     match kind {
         Kind::File => "file",
@@ -441,60 +360,7 @@ fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-fn files(number: usize) -> String {
-    count(number as u32, "file")
-}
-
-fn folders(number: usize) -> String {
-    count(number as u32, "folder")
-}
-
-/// An order of magnitude: `2 s`, `4 min`, `1.5 h`.
-fn roughly(time: Duration) -> String {
-    match time.as_secs() {
-        0..=1 => "a second".to_owned(),
-        seconds @ 2..=90 => format!("{seconds} s"),
-        seconds @ 91..=5400 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{}.{} h", seconds / 3600, seconds % 3600 / 360),
-    }
-}
-
-/// Names in an archive are its maker's, names on a disk anybody's: they must not steer the terminal.
-fn printable(text: &str) -> String {
-    let turns_text =
-        |c| matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if c.is_control() || turns_text(c) { '·' } else { c }).collect()
-}
-
-/// Work that takes less than a moment needs no bar.
-const BAR_FROM_BYTES: u64 = 64 << 20;
-
-/// Lines said of one kind.
-const SAID_MAX: usize = 10;
-
 const TRIES: usize = 3;
 
 /// Exit code of an archive that is not whole.
 const NOT_RIGHT: u8 = 1;
-
-/// Exit code after Ctrl-C.
-const STOPPED: u8 = 130;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_told_as_people_tell_them() {
-        let table = [(0, "a second"), (42, "42 s"), (100, "2 min"), (5400, "90 min"), (9000, "2.5 h")];
-        for (seconds, text) in table {
-            assert_eq!(roughly(Duration::from_secs(seconds)), text);
-        }
-    }
-
-    #[test]
-    fn names_cannot_steer_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jb\n"), "a·[2Jb·");
-        assert_eq!(printable("invoice\u{202e}fdp.exe"), "invoice·fdp.exe");
-    }
-}

@@ -2,13 +2,18 @@
 
 mod archive;
 mod check;
+mod diff;
 mod events;
 mod inspect;
 mod isp;
 mod list;
+mod nat_matrix;
 mod observers;
 mod peer;
+mod receive;
 mod run;
+mod share;
+mod storm;
 mod test;
 mod torrent;
 mod tracker;
@@ -16,6 +21,8 @@ mod tracker;
 use std::process::ExitCode;
 
 use crate::cli::Verb;
+
+pub(crate) use peer::some_seed;
 
 /// Does what was asked for.
 pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
@@ -26,13 +33,17 @@ pub(crate) fn perform(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Test(args) => test::test(&args),
         Verb::Show(args) => list::show(&args),
         Verb::Events(args) => events::events(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::Inspect(args) => inspect::inspect(&args),
         Verb::Isp(args) => isp::isp(&args),
         Verb::Observers(args) => observers::observers(&args),
+        Verb::NatMatrix(args) => nat_matrix::nat_matrix(&args),
         Verb::Tracker(args) => tracker::tracker(&args),
         Verb::Peer(args) => peer::peer(&args),
         Verb::Torrent(verb) => torrent::torrent(&verb),
         Verb::Archive(verb) => archive::archive(&verb),
+        Verb::Share(args) => share::share(&args),
+        Verb::Receive(args) => receive::receive(&args),
         Verb::Rqbit(args) => peer::rqbit(&args),
     }
 }

@@ -69,6 +69,7 @@ fn config(args: &cli::Peer) -> anyhow::Result<DriverConfig> {
     node.up = args.up;
     node.down = args.down;
     node.detail = args.detail.into();
+    node.peer_progress = args.count_recipients;
     node.encryption = Encryption { policy: args.encryption, methods: methods(&args.encryption_methods) };
     if let Some(slots) = args.slots {
         node.slots = slots.into();

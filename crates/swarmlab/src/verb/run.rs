@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use lab::{Outcome, Settings, Summary};
 use scenario::{Client, Plan, World};
 
+use super::storm;
 use crate::output::{self, Style};
 use crate::source::{self, Source};
 use lab::interrupt;
@@ -20,9 +21,15 @@ pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
     if let Some(detail) = args.detail {
         plan.cast.iter_mut().for_each(|member| member.detail = detail.into());
     }
-    let world = world(&plan, args.world.as_deref())?;
+    let world = match (args.seeds, args.world.as_deref()) {
+        (Some(_), asked) => storm::world(asked)?,
+        (None, asked) => world(&plan, asked)?,
+    };
     if args.speed.0.is_some() && world != World::Sim {
         bail!("--speed is for world sim, and this run is in world {world}: add --world sim, or leave --speed away");
+    }
+    if args.speed.0.is_some() && args.seeds.is_some() {
+        bail!("--speed is for a run that is watched, and a storm over seeds is not: leave --speed away");
     }
     let settings = Settings {
         scenario: name,
@@ -42,6 +49,12 @@ pub(crate) fn run(args: &cli::Run) -> anyhow::Result<ExitCode> {
     };
     if style == Style::Fitting {
         introduce(&plan);
+    }
+    // What is unsupported is so with every seed.
+    if let Some(seeds) = args.seeds
+        && lab::unsupported(&plan, &settings).is_empty()
+    {
+        return storm::run(args, &plan, &settings, seeds, style);
     }
     let summary = play(&plan, &settings, style)?;
     if args.json {
@@ -148,7 +161,7 @@ fn next_steps(asked: &str, settings: &Settings, summary: &Summary) -> Vec<String
 }
 
 /// How this program is called again: one that was built here and not installed, through cargo.
-fn invocation() -> &'static str {
+pub(crate) fn invocation() -> &'static str {
     let program = std::env::current_exe().unwrap_or_default();
     let built_in = |profile: &str| program.parent().is_some_and(|dir| dir.ends_with(format!("target/{profile}")));
     match (built_in("release"), built_in("debug")) {

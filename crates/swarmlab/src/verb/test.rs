@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
+use lab::storm::{Seeds, Storm};
 use lab::summary::{CheckLine, CheckResult};
 use lab::{Outcome, Settings, Summary};
 use model::ByteCount;
@@ -14,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::run::{clients, own_program, world};
+use super::storm;
 use crate::junit::{Case, CaseResult, junit};
 use crate::source::{self, Source};
 use lab::interrupt;
@@ -67,13 +69,18 @@ fn items(args: &cli::Test) -> anyhow::Result<Vec<Item>> {
 
 async fn play_all(args: &cli::Test, items: Vec<Item>) -> anyhow::Result<Vec<Done>> {
     let interrupts = interrupt::count();
-    let jobs = args.jobs.map_or_else(default_jobs, usize::from);
-    let gate = Rc::new(Semaphore::new(jobs));
+    // A storm has all threads for itself.
+    let (at_a_time, threads) = match (args.seeds, args.jobs.map(usize::from)) {
+        (None, jobs) => (jobs.unwrap_or_else(default_jobs), 1),
+        (Some(_), jobs) => (1, jobs.unwrap_or_else(storm::all_cores)),
+    };
+    let gate = Rc::new(Semaphore::new(at_a_time));
     let mut running = JoinSet::new();
     for (place, item) in items.into_iter().enumerate() {
         let (gate, interrupts) = (Rc::clone(&gate), interrupts.clone());
         let play = Play {
             seed: args.seed,
+            storm: args.seeds.map(|seeds| (seeds, threads)),
             world: args.world.clone(),
             runs: args.runs.clone(),
             keep: args.keep,
@@ -97,6 +104,8 @@ async fn play_all(args: &cli::Test, items: Vec<Item>) -> anyhow::Result<Vec<Done
 /// What all scenarios of one call have in common.
 struct Play {
     seed: Option<u64>,
+    /// The seeds of a storm, and how many threads play them.
+    storm: Option<(Seeds, usize)>,
     world: Option<String>,
     runs: PathBuf,
     keep: bool,
@@ -116,7 +125,8 @@ impl Play {
         if plan.content.source == ContentSource::Given {
             plan.content.source = STAND_IN;
         }
-        let world = match world(&plan, self.world.as_deref()) {
+        let asked = self.world.as_deref();
+        let world = match self.storm.map_or_else(|| world(&plan, asked), |_| storm::world(asked)) {
             Ok(world) => world,
             Err(error) => return wrong(item.name, 2, format!("{error:#}")),
         };
@@ -131,6 +141,14 @@ impl Play {
             clients: clients(),
             speed: None,
         };
+        if let Some((seeds, threads)) = self.storm
+            && lab::unsupported(&plan, &settings).is_empty()
+        {
+            return match lab::storm::storm(&plan, &settings, seeds, threads, &mut (), interrupts).await {
+                Ok(storm) => many_done(item.name, &storm),
+                Err(error) => wrong(item.name, error.exit_code(), error.to_string()),
+            };
+        }
         match lab::play(&plan, &settings, &mut (), interrupts).await {
             Ok(summary) => done(item.name, summary),
             Err(error) => wrong(item.name, error.exit_code(), error.to_string()),
@@ -153,6 +171,11 @@ fn done(name: String, summary: Summary) -> Done {
         text.push_str(&format!("\n{} {}", mark(check.result), check.text));
     }
     Done { name, code: summary.exit_code, seconds: summary.seconds, text, folder: summary.folder }
+}
+
+fn many_done(name: String, storm: &Storm) -> Done {
+    let (text, folder) = storm::in_short(&name, storm);
+    Done { name, code: storm.outcome().exit_code(), seconds: storm.seconds, text, folder }
 }
 
 fn mark(result: CheckResult) -> &'static str {
