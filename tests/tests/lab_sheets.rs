@@ -116,28 +116,51 @@ fn play(sheet: &str) {
 fn rewritten(sheet: &str, step: &mut Step, printed: &str) -> String {
     let mut lines: Vec<String> = sheet.lines().map(str::to_owned).collect();
     for (i, expected) in step.expected.iter_mut().enumerate() {
-        let shape = shape(expected);
-        if !printed.lines().any(|line| matches(expected, line))
-            && let Some(line) = printed.lines().find(|line| matches(&shape, &self::shape(line)))
-        {
-            // What stands for anything goes on doing so: only lines that quote a whole line are rewritten.
-            if !expected.contains("[..]") {
-                line.trim_end().clone_into(expected);
-                // The command's own line is `step.line`, counted from 1.
-                lines[step.line + i].clone_from(expected);
-            }
+        if printed.lines().any(|line| matches(expected, line)) {
+            continue;
+        }
+        if let Some(new) = printed.lines().find_map(|line| renumbered(expected, line)) {
+            // The command's own line is `step.line`, counted from 1.
+            lines[step.line + i].clone_from(&new);
+            *expected = new;
         }
     }
     lines.join("\n") + "\n"
 }
 
+/// The pattern with a line's numbers, if they differ in nothing else.
+fn renumbered(pattern: &str, line: &str) -> Option<String> {
+    let parts: Vec<&str> = pattern.trim_end().split("[..]").collect();
+    let mut rest = line.trim_end();
+    let mut new = Vec::new();
+    for (i, part) in parts.iter().enumerate() {
+        let (is_first, is_last) = (i == 0, i + 1 == parts.len());
+        let found = match part.is_empty() {
+            // What stands for anything goes on doing so.
+            true => 0..if is_last { rest.len() } else { 0 },
+            false => find_shape(rest, &shape(part), is_first, is_last)?,
+        };
+        new.push(if part.is_empty() { "" } else { &rest[found.clone()] });
+        rest = &rest[found.end..];
+    }
+    rest.is_empty().then(|| new.join("[..]"))
+}
+
+/// The first and there the longest part of a line that has this shape: from its start, to its end, or anywhere.
+fn find_shape(line: &str, wanted: &str, from_start: bool, to_end: bool) -> Option<std::ops::Range<usize>> {
+    let places: Vec<usize> = line.char_indices().map(|(at, _)| at).chain([line.len()]).collect();
+    let starts = if from_start { &places[..1] } else { &places[..] };
+    let ends = if to_end { &places[places.len() - 1..] } else { &places[..] };
+    let ranges = starts.iter().flat_map(|start| ends.iter().rev().map(move |end| *start..*end));
+    ranges.filter(|range| range.start < range.end).find(|range| shape(&line[range.clone()]) == wanted)
+}
+
 /// A line without its numbers, and without the blanks that make a table straight.
 fn shape(line: &str) -> String {
     let mut shape = String::new();
-    for c in line.trim_end().chars() {
+    for c in line.chars() {
         let c = if c.is_ascii_digit() { '0' } else { c };
-        let repeats = (c == '0' || c == ' ') && shape.ends_with(c);
-        if !repeats {
+        if !((c == '0' || c == ' ') && shape.ends_with(c)) {
             shape.push(c);
         }
     }
@@ -266,11 +289,14 @@ fn matches(pattern: &str, line: &str) -> bool {
 
 #[test]
 fn a_rewrite_changes_numbers_and_nothing_else() {
-    let sheet = "one\n```console\n$ run\nall after 12.4 s\nall after [..] s\nno number\n```\n";
+    let sheet =
+        "one\n```console\n$ run\nall after 12.4 s\n✓ done ([..], after 7 s)[..]\nall after [..] s\nno number\n```\n";
     let mut step = steps(sheet).remove(0);
-    let new = rewritten(sheet, &mut step, "other\nall after 9.25 s\n");
-    assert_eq!(new, sheet.replace("12.4", "9.25"));
-    assert_eq!(step.expected, ["all after 9.25 s", "all after [..] s", "no number"]);
+    let printed = "other 7\nall after   9.25 s\n✓ done (the last was bob, after 10 s)  events.jsonl:5\n";
+    let new = rewritten(sheet, &mut step, printed);
+    assert_eq!(new, sheet.replace("after 12.4", "after   9.25").replace("after 7 s", "after 10 s"));
+    assert_eq!(step.expected[2..], ["all after [..] s", "no number"]);
+    assert_eq!(renumbered("exit code 0", "exit code: 1"), None);
 }
 
 #[test]
