@@ -167,6 +167,7 @@ impl Node {
         }
         let connected: BTreeSet<PeerId> =
             self.connections.values().filter(|c| c.torrent == Some(key)).filter_map(Connection::peer_id).collect();
+        let Some(entry) = self.torrents.get(&key) else { return };
         let company = Company { connected, is_useless: entry.torrent.lacks_sources() };
         loop {
             let room = self.has_room_to_dial(key);

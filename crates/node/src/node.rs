@@ -242,7 +242,7 @@ impl Node {
     pub fn held(&self) -> Held {
         Held {
             connections: self.connections.len(),
-            strangers: self.connections.values().filter(|c| c.is_stranger()).count(),
+            strangers: self.strangers.len(),
             addresses: self.torrents.values().map(|entry| entry.candidates.len()).sum(),
         }
     }
