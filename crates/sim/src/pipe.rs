@@ -414,15 +414,17 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_that_comes_back_by_a_shorter_way_does_not_overtake_another() {
-        let mut pipe = Pipe::new();
-        pipe.write(vec![0; 200_000].into());
-        pipe.take(Time::ZERO);
-        let [first, second] = [1_000, 40_000].map(|quantum| pipe.cut(Time::ZERO, quantum));
-        pipe.arrived(Time::from_secs(2), &first);
-        pipe.arrived(Time::from_secs(1), &second);
+        let mut pipe = written(1 << 20);
+        for round in 0..3 {
+            fly(&mut pipe, round, false);
+        }
+        pipe.take(Time::from_secs(3));
+        let [small, large] = [1_000, 100_000].map(|quantum| pipe.cut(Time::from_secs(3), quantum));
+        pipe.arrived(Time::from_secs(5), &small);
+        pipe.arrived(Time::from_secs(4), &large);
         let at = pipe.watch().expect("the buffer is full");
         pipe.looked();
-        assert!(pipe.take(at) > 0, "who waits until then is not woken at the same moment for ever");
+        assert!(pipe.take(at) > 0, "who waits until then would be woken at that moment for ever");
     }
 
     #[test]
