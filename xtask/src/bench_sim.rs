@@ -13,7 +13,7 @@ use serde_json::Value;
 /// One seed to N equal leechers, 64 MiB in 256 KiB pieces, beside the fluid lower bound.
 pub(crate) fn swarm(args: &[&str]) -> Result<()> {
     let options = Options::read(args)?;
-    let mut bench = Bench::prepare(options.csv)?;
+    let mut bench = Bench::prepare(options.csv.clone())?;
     println!(
         "1 seed, N leechers, each 1 MB/s up and 10 MB/s down; 64 MiB in 256 KiB pieces; {} seeds.\n\
          Bound: max(F/u_s, F/d_min, N*F/(u_s + sum of u_i)), without any headers. Served: how long others had a slot \
@@ -48,7 +48,7 @@ pub(crate) fn swarm(args: &[&str]) -> Result<()> {
 /// What it costs to play large swarms.
 pub(crate) fn sim(args: &[&str]) -> Result<()> {
     let options = Options::read(args)?;
-    let mut bench = Bench::prepare(options.csv)?;
+    let mut bench = Bench::prepare(options.csv.clone())?;
     println!("1 seed, N leechers, each 1 MB/s up and 10 MB/s down; 256 KiB pieces; to the last one's last piece.\n");
     println!(
         "| N | MiB | join | swarm s | wall s | peak MiB | blocks | happenings a block | log lines a block | us a block |"
