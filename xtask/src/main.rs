@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 mod bench;
 mod bench_share;
+mod bench_sim;
 mod tidy;
 
 const USAGE: &str = "\
@@ -18,6 +19,9 @@ Usage: cargo xtask COMMAND
               [--size MiB] [--runs N] [--encryption plaintext|rc4]
   bench share a folder packed, hashed and unpacked, beside 7-Zip and transmission-create [--size MiB]
   bench mse   encryption itself: the keystream, and whole handshakes a second
+  bench swarm one seed to 8, 30 and 100 leechers in the simulated world, beside the fluid lower bound
+              [--seeds N] [--crowd N] [--csv FILE]
+  bench sim   what it costs to simulate 100, 500 and 2,000 leechers, and a flash crowd [--crowd N] [--csv FILE]
 
 Examples:
   cargo xtask tidy
@@ -34,6 +38,8 @@ fn main() -> ExitCode {
         ["bench", "peer", rest @ ..] => bench::peer(rest),
         ["bench", "share", rest @ ..] => bench_share::share(rest),
         ["bench", "mse"] => bench::mse(),
+        ["bench", "swarm", rest @ ..] => bench_sim::swarm(rest),
+        ["bench", "sim", rest @ ..] => bench_sim::sim(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

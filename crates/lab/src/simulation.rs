@@ -25,7 +25,7 @@ use crate::performance::log_failed;
 use crate::play::{Broke, write};
 use crate::report::{billings, check_line, fill, verdict_event};
 use crate::summary::Summary;
-use crate::torrent::TorrentError;
+use crate::torrent;
 
 /// A run that goes on in virtual time.
 pub(crate) struct Simulation<'a> {
@@ -51,11 +51,7 @@ impl<'a> Simulation<'a> {
         metainfo: Metainfo,
         content: Option<Bytes>,
     ) -> Result<Self, Broke> {
-        let play = match content {
-            Some(content) => Play::new(plan, metainfo, content).map_err(TorrentError::from)?,
-            None => Play::elided(plan, metainfo),
-        }
-        .under_glass();
+        let play = torrent::stage(plan, metainfo, content)?.under_glass();
         write(&folder.torrent(), &play.torrent().to_bytes())?;
         let log = Log::create(&folder.events(), owners(plan, &play)).map_err(|source| log_failed(folder, source))?;
         Ok(Self { plan, folder, play, log, glass: GlassFolder::new(folder) })
@@ -99,8 +95,11 @@ impl<'a> Simulation<'a> {
                     Ok(()) = interrupts.changed() => stopped = self.stop(audience),
                     () = tokio::time::sleep(pace.wait(record.time)) => {}
                 }
-                self.tick(&mut pace, audience)?;
+                // What has not been shown has not happened yet.
+                let moment = pace.moment().min(record.time);
+                self.tick(moment, &mut pace, audience)?;
             }
+            let moment = record.time;
             self.log.write(&mut record).map_err(|source| log_failed(self.folder, source))?;
             while let Some(exposure) = self.play.take_exposure() {
                 self.glass.write(&exposure).map_err(|source| log_failed(self.folder, source))?;
@@ -109,7 +108,7 @@ impl<'a> Simulation<'a> {
             if !pace.is_time_for_a_tick() {
                 continue;
             }
-            self.tick(&mut pace, audience)?;
+            self.tick(moment, &mut pace, audience)?;
             // Lets the signal of Ctrl-C come through.
             tokio::task::yield_now().await;
             if interrupts.has_changed().unwrap_or(false) {
@@ -131,9 +130,10 @@ impl<'a> Simulation<'a> {
         true
     }
 
-    fn tick(&mut self, pace: &mut Pace, audience: &mut dyn Audience) -> Result<(), Broke> {
+    /// Shows the swarm as it is at this moment of the run.
+    fn tick(&mut self, moment: Time, pace: &mut Pace, audience: &mut dyn Audience) -> Result<(), Broke> {
         pace.ticked = Instant::now();
-        audience.tick(self.play.now(), self.log.view());
+        audience.tick(moment, self.log.view());
         self.log.flush().map_err(|source| log_failed(self.folder, source))
     }
 }
@@ -187,6 +187,11 @@ impl Pace {
     fn new(speed: Option<u32>) -> Self {
         let now = Instant::now();
         Self { began: now, speed, ticked: now }
+    }
+
+    /// Which moment of the run it is; its end where nobody waits for it.
+    fn moment(&self) -> Time {
+        self.speed.map_or(Time::from_micros(u64::MAX), |speed| Time::ZERO.after(self.began.elapsed() * speed))
     }
 
     fn is_early(&self, time: Time) -> bool {

@@ -21,7 +21,6 @@ use metainfo::Metainfo;
 use model::{ByteCount, Time};
 use scenario::{Plan, Role};
 use serde::Serialize;
-use sim::Play;
 use tokio::sync::{mpsc, watch};
 
 use crate::content::Content;
@@ -152,7 +151,7 @@ struct Shared {
     stop: AtomicBool,
 }
 
-type Given = Result<(Bytes, Metainfo), String>;
+type Given = Result<(Option<Bytes>, Metainfo), String>;
 
 async fn play_all(
     shared: &Arc<Shared>,
@@ -235,9 +234,9 @@ impl Shared {
     fn play(&self, seed: u64) -> Result<Option<SeedLine>, String> {
         let plan = with_seed(&self.plan, seed);
         let (content, metainfo) = self.content(&plan)?;
-        let play = Play::new(&plan, metainfo, content);
+        let play = torrent::stage(&plan, metainfo, content).map_err(|error| error.to_string())?;
         // A run is under glass, and that is told in its log; what is seen there nobody wants here.
-        let mut play = play.map_err(|error| TorrentError::from(error).to_string())?.under_glass();
+        let mut play = play.under_glass();
         let mut finish = Finish::of(&plan);
         let mut events = 0;
         while let Some(record) = play.next() {

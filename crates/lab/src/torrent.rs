@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use metainfo::{Info, Metainfo};
 use scenario::{ContentSource, Plan};
+use sim::Play;
 use sim::content::CONTENT_MAX;
 
 use crate::content::{Content, ContentError};
@@ -119,6 +120,14 @@ pub(crate) fn make_up(plan: &Plan, scenario: &str) -> Result<(Option<Bytes>, Met
     metainfo.comment = Some(plan.title.clone());
     metainfo.created_by = Some(CREATED_BY.to_owned());
     Ok((bytes, metainfo))
+}
+
+/// Sets the stage of a simulated run, with this content or, where there is none, with elided one.
+pub(crate) fn stage(plan: &Plan, metainfo: Metainfo, content: Option<Bytes>) -> Result<Play, TorrentError> {
+    match content {
+        Some(content) => Ok(Play::new(plan, metainfo, content)?),
+        None => Ok(Play::elided(plan, metainfo)),
+    }
 }
 
 /// The torrent's files in a row.

@@ -22,7 +22,7 @@ pub struct NodeConfig {
     pub down: Option<Rate>,
     /// Upload slots of one torrent, the optimistic one among them.
     pub slots: usize,
-    /// Connections of one torrent, dialled and accepted.
+    /// Connections of one torrent, dialled and accepted. It dials while it has fewer than half of them.
     pub connections_max: usize,
     pub detail: Detail,
     /// Tell peers about peers (BEP 11). Private torrents never do (BEP 27).

@@ -14,6 +14,7 @@ use wire::{Handshake, Reserved};
 use crate::candidates::{Company, Try};
 use crate::connection::{Connection, Stage};
 use crate::glass::Recorder;
+use crate::node::Entry;
 use crate::{Command, ConnId, Node, TorrentKey};
 
 /// A connection that has not shaken hands by then is closed.
@@ -38,7 +39,8 @@ impl Node {
     /// Somebody dialled us. `None` turns it away: close it.
     pub fn handle_incoming(&mut self, now: Time, remote: SocketAddr) -> Option<ConnId> {
         let conn = self.new_conn();
-        let strangers = self.connections.values().filter(|c| c.direction == Direction::In && c.is_stranger()).count();
+        let came_in = |conn| self.connections.get(conn).is_some_and(|c| c.direction == Direction::In);
+        let strangers = self.strangers.iter().filter(|(_, conn)| came_in(conn)).count();
         let why = match () {
             () if self.leaving.is_some() => Some("we are leaving"),
             () if self.torrents.is_empty() => Some("no torrent is open here"),
@@ -51,6 +53,7 @@ impl Node {
         }
         let connection = self.new_connection(now, conn, remote, Direction::In, None);
         self.connections.insert(conn, connection);
+        self.strangers.insert((now, conn));
         self.note(Event::Connected { conn: conn.0, remote: Remote::Addr(remote), direction: Direction::In });
         self.settle(now);
         Some(conn)
@@ -64,6 +67,7 @@ impl Node {
             Ok(()) => {
                 connection.stage = Stage::Greeting;
                 connection.since = now;
+                self.strangers.insert((now, conn));
                 self.note(Event::Connected { conn: conn.0, remote: Remote::Addr(remote), direction: Direction::Out });
                 if let Some(key) = key {
                     self.open_conversation(conn, key);
@@ -94,6 +98,7 @@ impl Node {
     /// Forgets a connection and tells whom it concerns.
     pub(crate) fn gone(&mut self, now: Time, conn: ConnId, by: ClosedBy, why: &str) {
         let Some(mut connection) = self.connections.remove(&conn) else { return };
+        self.strangers.remove(&(connection.since, conn));
         let remote = connection.name();
         if let Some(verdict) = connection.recorder.as_mut().and_then(|recorder| recorder.classify(true)) {
             self.note_verdict(conn, remote.clone(), verdict);
@@ -142,8 +147,8 @@ impl Node {
 
     /// Dials addresses that are due, as far as there is room.
     pub(crate) fn dial_more(&mut self, now: Time) {
-        let keys: Vec<TorrentKey> = self.torrents.keys().copied().collect();
-        for key in keys {
+        let due = |entry: &Entry| entry.dial_at.is_some_and(|at| at <= now);
+        while let Some((&key, _)) = self.torrents.iter().find(|(_, entry)| due(entry)) {
             self.dial_for(now, key);
         }
     }
@@ -157,8 +162,12 @@ impl Node {
         if !entry.ready || entry.torrent.is_halted() {
             return; // becoming ready asks again
         }
+        if !self.has_room_to_dial(key) {
+            return; // a connection that ends asks again
+        }
         let connected: BTreeSet<PeerId> =
             self.connections.values().filter(|c| c.torrent == Some(key)).filter_map(Connection::peer_id).collect();
+        let Some(entry) = self.torrents.get(&key) else { return };
         let company = Company { connected, is_useless: entry.torrent.lacks_sources() };
         loop {
             let room = self.has_room_to_dial(key);
@@ -179,10 +188,13 @@ impl Node {
         }
     }
 
+    /// Half of the places are kept for those who dial us, as the first clients did (40 of 80). Were all of
+    /// them filled by dialling, the first fifty of a large swarm would be full of each other, and turn all
+    /// later ones away.
     fn has_room_to_dial(&self, key: TorrentKey) -> bool {
         let of_torrent = || self.connections.values().filter(|c| c.torrent == Some(key));
         let dialling = of_torrent().filter(|c| c.stage == Stage::Dialling).count();
-        dialling < DIALLING_MAX && of_torrent().count() < self.config.connections_max
+        dialling < DIALLING_MAX && of_torrent().count() < self.config.connections_max.div_ceil(2)
     }
 
     fn new_connection(
@@ -357,6 +369,7 @@ impl Node {
     fn seat(&mut self, now: Time, conn: ConnId, key: TorrentKey, theirs: Handshake) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.stage = Stage::Joined { peer_id: theirs.peer_id };
+        self.strangers.remove(&(connection.since, conn));
         connection.torrent = Some(key);
         let (remote, cipher) = (connection.remote, connection.cipher);
         let listen = (connection.direction == Direction::Out).then_some(remote);
@@ -371,15 +384,14 @@ impl Node {
     // ---- strangers ----
 
     pub(crate) fn greeting_wake(&self) -> Option<Wake> {
-        let strangers = self.connections.values().filter(|c| c.is_stranger());
-        let since = strangers.map(|c| c.since).min()?;
+        let &(since, _) = self.strangers.first()?;
         Some(Wake { at: since.after(GREETING_MAX), why: "a handshake is overdue" })
     }
 
     pub(crate) fn close_silent_strangers(&mut self, now: Time) {
-        let overdue = |c: &Connection| c.is_stranger() && now.since(c.since) >= GREETING_MAX;
-        let silent: Vec<ConnId> = self.connections.iter().filter(|(_, c)| overdue(c)).map(|(&conn, _)| conn).collect();
-        for conn in silent {
+        while let Some(&(since, conn)) = self.strangers.first()
+            && now.since(since) >= GREETING_MAX
+        {
             self.close(now, conn, ClosedBy::Us, "no handshake for 20 seconds");
         }
     }

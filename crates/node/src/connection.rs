@@ -99,11 +99,6 @@ impl Connection {
         }
     }
 
-    /// Connected, and has not shaken hands.
-    pub(crate) fn is_stranger(&self) -> bool {
-        matches!(self.stage, Stage::Sniffing | Stage::Securing | Stage::Greeting)
-    }
-
     /// Writes a message into the outbox.
     pub(crate) fn write(&mut self, message: &Message) {
         message.encode(&mut self.outbox);

@@ -28,6 +28,8 @@ pub struct Node {
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) torrents: BTreeMap<TorrentKey, Entry>,
     pub(crate) connections: BTreeMap<ConnId, Connection>,
+    /// Those that are up and have not shaken hands, by when they came up.
+    pub(crate) strangers: BTreeSet<(Time, ConnId)>,
     /// Connections with something in their outbox.
     unflushed: BTreeSet<ConnId>,
     pub(crate) next_conn: u64,
@@ -91,6 +93,7 @@ impl Node {
             listen: None,
             torrents: BTreeMap::new(),
             connections: BTreeMap::new(),
+            strangers: BTreeSet::new(),
             unflushed: BTreeSet::new(),
             next_conn: 1,
             next_torrent: 1,
@@ -239,7 +242,7 @@ impl Node {
     pub fn held(&self) -> Held {
         Held {
             connections: self.connections.len(),
-            strangers: self.connections.values().filter(|c| c.is_stranger()).count(),
+            strangers: self.strangers.len(),
             addresses: self.torrents.values().map(|entry| entry.candidates.len()).sum(),
         }
     }

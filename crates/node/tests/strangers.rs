@@ -103,6 +103,30 @@ fn an_unverified_piece_is_never_served() {
 }
 
 #[test]
+fn a_seed_suggests_what_nobody_else_has_before_it_unchokes() {
+    let (bytes, torrent) = lesson();
+    let mut stranger = greeted(&torrent, &bytes, Reserved::ours());
+    stranger.say(&Message::Interested);
+    let heard = stranger.hear();
+    let suggested: Vec<PieceIndex> =
+        heard.iter().filter_map(|m| if let Message::Suggest(piece) = m { Some(*piece) } else { None }).collect();
+    let &[first] = suggested.as_slice() else { panic!("{heard:?}") };
+    let at = |wanted: Message| heard.iter().position(|m| *m == wanted);
+    assert!(at(Message::Suggest(first)) < at(Message::Unchoke));
+    stranger.say(&Message::Request(Block { piece: first, offset: BlockOffset(0), length: 16 * 1024 }));
+    let next = stranger.hear().into_iter().find(|m| matches!(m, Message::Suggest(_)));
+    assert!(next.is_some_and(|next| next != Message::Suggest(first)), "there is always one to go on with");
+}
+
+#[test]
+fn who_does_not_speak_the_fast_extension_is_suggested_nothing() {
+    let (bytes, torrent) = lesson();
+    let mut stranger = greeted(&torrent, &bytes, PLAIN);
+    stranger.say(&Message::Interested);
+    assert!(!stranger.hear().iter().any(|m| matches!(m, Message::Suggest(_))));
+}
+
+#[test]
 fn fast_messages_without_the_fast_bit_end_the_connection() {
     let (bytes, torrent) = lesson();
     let mut stranger = greeted(&torrent, &bytes, PLAIN);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use events::{Event, Strategy};
 use metainfo::Metainfo;
-use model::{ByteCount, InfoHash, Rate, Rng};
-use swarmlab_node::{self as node, JoinOptions, Persona, Picking, TorrentSource};
+use model::{ByteCount, InfoHash, PeerId, Rate, Rng, Time};
+use swarmlab_node::{self as node, Command, JoinOptions, Node, NodeConfig, Persona, Picking, TorrentSource};
 use testkit::{MemoryDisk, Table, content, folder_torrent, torrent_of};
 use tracker::{Allowed, Tracker, TrackerConfig};
 
@@ -376,6 +376,20 @@ fn a_working_connection_is_not_given_up_for_a_second_one() {
     let lost: Vec<_> =
         table.log[before..].iter().filter(|record| matches!(record.event, Event::Closed { .. })).collect();
     assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
+fn half_of_the_places_are_kept_for_those_who_dial_us() {
+    let (_, torrent) = lesson(1 << 20);
+    let config = NodeConfig { connections_max: 8, ..NodeConfig::new(PeerId([1; 20])) };
+    let mut node = Node::new(config, Rng::from_seed(1));
+    node.listening(Time::ZERO, "10.0.0.1:6881".parse().unwrap());
+    let key = node.join(Time::ZERO, TorrentSource::Magnet(torrent.magnet()), JoinOptions::default()).unwrap();
+    for host in 2..22 {
+        node.add_peer(Time::ZERO, key, ([10, 0, 0, host], 6881).into());
+    }
+    let commands = std::iter::from_fn(|| node.poll());
+    assert_eq!(commands.filter(|command| matches!(command, Command::Dial { .. })).count(), 4);
 }
 
 #[test]

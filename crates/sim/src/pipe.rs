@@ -254,6 +254,8 @@ impl Pipe {
         if tells == Tells::Trouble {
             self.spared_until = at.after(at.since(parcel.sent_at));
         }
+        // In order, also where the way back has become shorter: no acknowledgement overtakes another.
+        let at = self.acks.back().map_or(at, |last| at.max(last.at));
         self.acks.push_back(Ack { at, bytes: parcel.length, tells });
         tells == Tells::Trouble
     }
@@ -408,6 +410,21 @@ mod tests {
         }
         pipe.take(Time::from_secs(1));
         assert_eq!(pipe.window, WINDOW_FIRST * 7 / 10);
+    }
+
+    #[test]
+    fn an_acknowledgement_that_comes_back_by_a_shorter_way_does_not_overtake_another() {
+        let mut pipe = written(1 << 20);
+        for round in 0..3 {
+            fly(&mut pipe, round, false);
+        }
+        pipe.take(Time::from_secs(3));
+        let [small, large] = [1_000, 100_000].map(|quantum| pipe.cut(Time::from_secs(3), quantum));
+        pipe.arrived(Time::from_secs(5), &small);
+        pipe.arrived(Time::from_secs(4), &large);
+        let at = pipe.watch().expect("the buffer is full");
+        pipe.looked();
+        assert!(pipe.take(at) > 0, "who waits until then would be woken at that moment for ever");
     }
 
     #[test]

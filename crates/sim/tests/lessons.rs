@@ -7,7 +7,7 @@ use swarmlab_sim::{Play, content};
 /// Scenario, what stands in it, what is put there, and the sentence that must come of it.
 const SPOILT: [(&str, &str, &str, &str); 9] = [
     ("nat-basics", "nat: corporate", "nat: none", "two who are both behind a NAT met"),
-    ("nat-two-homes", "inas:  { rtt: 20 ms, nat: home }", "inas: { rtt: 20 ms }", "a piece moved between two homes"),
+    ("nat-two-homes", "inas:   { rtt: 20 ms, nat: home }", "inas: { rtt: 20 ms }", "a piece moved between two homes"),
     (
         "port-forward",
         "do: forward-port, who: seed }",

@@ -19,9 +19,14 @@
 //! was sent 2 MiB or four pieces (what is more), or for a minute; if others wait, the one that
 //! waited longest is next. Serving the fastest instead would finish a few peers early and leave
 //! the swarm with copies of the same pieces: taking turns puts different pieces into many hands,
-//! which trade them on.
+//! which trade them on. A turn ends with a piece ([`Choker::piece_sent`]), not within one: half a piece can't be
+//! passed on, and while it waits for the peer's next turn, the seed would send it to another once more.
 //!
-//! Between rounds ([`Choker::fill`]) slots that are free go out at once; nobody loses one who uses it.
+//! Between rounds ([`Choker::fill`]) slots that are free go out at once; nobody loses one who uses it. Who
+//! lost interest is choked when another waits, else at the next round: where peers are level, one
+//! that has nothing for a neighbour has something a moment later, and to choke it in between costs both a round trip and
+//! gives the slot to nobody. To wait before its slot goes to another was tried, and lost: a swarm has no
+//! time to give away (a second of patience made distribution up to 2 % longer).
 //! While we fetch, one that was not earned is only spare: at the next round its holder makes room for
 //! those who wait. Otherwise whoever asks first when a swarm starts would keep a slot for half a minute.
 //!
@@ -62,6 +67,8 @@ pub struct Candidate {
     /// From us to them, lately.
     pub sent: Rate,
     pub sent_since_unchoke: ByteCount,
+    /// The last block that it was sent is not the end of a piece.
+    pub amid_piece: bool,
     pub unchoked_at: Option<Time>,
     pub connected_at: Time,
     /// It unchoked us, and lets us starve.
@@ -144,7 +151,7 @@ impl Choker {
         self.look_around(now, peers);
         let ranked = ranking(seeding, peers, rng);
         let mut decision = Decision::default();
-        decision.choke_the_uninterested(&ranked);
+        decision.choke_the_uninterested(&ranked, usize::MAX);
         if seeding {
             self.take_turns(now, &ranked, quota(piece_length), &mut decision);
         } else {
@@ -153,8 +160,23 @@ impl Choker {
         self.note(Some(now), decision)
     }
 
+    /// As a seeder, when a peer was just sent the end of a piece: its turn may be over.
+    pub fn piece_sent(&mut self, now: Time, peers: &[Candidate], piece_length: u32, rng: &mut Rng) -> Vec<Verdict> {
+        self.look_around(now, peers);
+        let ranked = ranking(true, peers, rng);
+        let mut decision = Decision::default();
+        self.take_turns(now, &ranked, quota(piece_length), &mut decision);
+        self.note(Some(now), decision)
+    }
+
+    /// True when [`Self::fill`] has something to do: of those who want pieces of ours so many hold a slot, and so many
+    /// wait. A seeder always has, for it notes since when who waits.
+    pub fn may_fill(&self, seeding: bool, held: usize, waiting: usize) -> bool {
+        seeding || (waiting > 0 && held < self.config.slots)
+    }
+
     /// Between rounds, when someone left or lost interest, or became interested: gives out what is free.
-    /// Only peers that are not interested lose a slot, and only when another waits.
+    /// Only peers that are not interested lose a slot, and only as many as others wait.
     pub fn fill(&mut self, now: Time, seeding: bool, peers: &[Candidate], rng: &mut Rng) -> Vec<Verdict> {
         self.look_around(now, peers);
         let held = peers.iter().filter(|p| p.unchoked.is_some() && wants(p)).count();
@@ -164,7 +186,9 @@ impl Choker {
         }
         let ranked = ranking(seeding, peers, rng);
         let mut decision = Decision::default();
-        decision.choke_the_uninterested(&ranked);
+        let unchoked = peers.iter().filter(|p| p.unchoked.is_some()).count();
+        let empty = self.config.slots.saturating_sub(unchoked);
+        decision.choke_the_uninterested(&ranked, self.waiting.len().saturating_sub(empty));
         if seeding {
             for next in self.queue(&ranked).into_iter().take(free) {
                 let why = self.why_turn(now, next.peer);
@@ -236,7 +260,8 @@ impl Choker {
         decision: &mut Decision<'a>,
     ) {
         let regular = self.regular_slots();
-        let held = ranked.iter().filter(|r| wants(r.peer) && r.peer.unchoked == Some(UnchokeSlot::Regular)).count();
+        let goes = |r: &Ranked<'_>| decision.chokes.iter().any(|(choked, _)| choked.peer.conn == r.peer.conn);
+        let held = ranked.iter().filter(|r| r.peer.unchoked == Some(UnchokeSlot::Regular) && !goes(r)).count();
         let (earners, others): (Vec<_>, Vec<_>) = waiting(ranked).partition(|r| earns(r.peer));
         let earned = free.min(regular.saturating_sub(held)).min(earners.len());
         for (i, earner) in earners[..earned].iter().enumerate() {
@@ -254,7 +279,10 @@ impl Choker {
     fn take_turns<'a>(&self, now: Time, ranked: &[Ranked<'a>], quota: ByteCount, decision: &mut Decision<'a>) {
         let queue = self.queue(ranked);
         let held = |r: &Ranked<'_>| r.peer.unchoked_at.map_or(Duration::ZERO, |at| now.since(at));
-        let over = |r: &Ranked<'_>| r.peer.sent_since_unchoke >= quota || held(r) >= SEED_TURN;
+        let over = |r: &Ranked<'_>| {
+            let had_its_share = r.peer.sent_since_unchoke >= quota || held(r) >= SEED_TURN;
+            had_its_share && (!r.peer.amid_piece || held(r) >= SEED_TURN * 2)
+        };
         let mut holders: Vec<Ranked<'a>> =
             ranked.iter().copied().filter(|r| wants(r.peer) && r.peer.unchoked.is_some()).collect();
         // First those whose turn is over, and of them who got most.
@@ -352,8 +380,9 @@ impl Choker {
 }
 
 impl<'a> Decision<'a> {
-    fn choke_the_uninterested(&mut self, ranked: &[Ranked<'a>]) {
-        for r in ranked.iter().filter(|r| r.peer.unchoked.is_some() && !wants(r.peer)) {
+    /// So many of them, if there are.
+    fn choke_the_uninterested(&mut self, ranked: &[Ranked<'a>], count: usize) {
+        for r in ranked.iter().filter(|r| r.peer.unchoked.is_some() && !wants(r.peer)).take(count) {
             let why = if r.peer.interested { "upload-only: it fetches nothing" } else { "not interested any more" };
             self.chokes.push((*r, why.to_owned()));
         }

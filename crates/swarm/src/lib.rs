@@ -5,11 +5,12 @@
 //! It is told facts (a message came, the disk is done, it is now) and asked for commands. It holds
 //! no socket, file, clock or die.
 //!
-//! Left out: super-seeding (BEP 16), web seeds (BEP 19), granting allowed-fast pieces (BEP 6; they are
+//! Left out: super-seeding (BEP 16; seeds suggest pieces instead, see `handout`), web seeds (BEP 19), granting allowed-fast pieces (BEP 6; they are
 //! accepted: granting would give a free rider pieces and blur the lesson).
 
 mod choker;
 mod disk;
+mod handout;
 mod inquest;
 mod metadata;
 mod peer;

@@ -33,6 +33,8 @@ pub(crate) struct Peer {
     pub(crate) slot: Option<UnchokeSlot>,
     pub(crate) unchoked_at: Option<Time>,
     pub(crate) sent_since_unchoke: ByteCount,
+    /// The last block that they were sent is not the end of a piece.
+    pub(crate) amid_piece: bool,
     pub(crate) we_want: bool,
     pub(crate) chokes_us: bool,
     pub(crate) wants: bool,
@@ -40,6 +42,8 @@ pub(crate) struct Peer {
     pub(crate) upload_only: bool,
     /// Pieces they serve us while choked (BEP 6).
     pub(crate) allowed_fast: BTreeSet<PieceIndex>,
+    /// What they would rather be asked for (BEP 6), since they last unchoked us.
+    pub(crate) suggested: Vec<PieceIndex>,
     pub(crate) extensions: BTreeMap<String, u8>,
     pub(crate) metadata_size: Option<u32>,
     /// Parts of the info dictionary that they may still ask for.
@@ -95,11 +99,13 @@ impl Peer {
             slot: None,
             unchoked_at: None,
             sent_since_unchoke: ByteCount::ZERO,
+            amid_piece: false,
             we_want: false,
             chokes_us: true,
             wants: false,
             upload_only: false,
             allowed_fast: BTreeSet::new(),
+            suggested: Vec::new(),
             extensions: BTreeMap::new(),
             metadata_size: None,
             metadata_credit: 0,
@@ -157,6 +163,7 @@ impl Peer {
             received: self.down.rate(now),
             sent: self.up.rate(now),
             sent_since_unchoke: self.sent_since_unchoke,
+            amid_piece: self.amid_piece,
             unchoked_at: self.unchoked_at,
             connected_at: self.connected_at,
             snubbing_us: self.snubs_us,

@@ -6,11 +6,13 @@
 //!    only when there is none, which bounds the begun pieces: about one a peer more than the requests
 //!    in flight fill. What was begun with another peer is left to that one while there is something
 //!    new to open: otherwise a seed, the only one to have many pieces, would be asked for the rest of
-//!    pieces that others could send. When nothing new is left, all help with what is begun.
+//!    pieces that others could send. For the same reason a seed that has pieces which nobody else has is
+//!    not asked for the rest of what others have. When nothing new is left, all help with what is begun.
 //! 2. *Random first.* The first four pieces are drawn by lot from all that the peer has: a rare
 //!    piece comes from few, so it comes slowly, and who has nothing yet has nothing to trade.
 //! 3. *Rarest first.* Then what the fewest connected peers have, ties by lot. So copies spread
-//!    evenly, and a piece that only one peer has is fetched before that peer leaves.
+//!    evenly, and a piece that only one peer has is fetched before that peer leaves. Of those as rare, and of
+//!    the first four, one that the peer suggests (BEP 6) goes before the lot.
 //! 4. *Endgame.* When every missing block is in flight, it is asked once more from idle peers, so
 //!    that the last blocks do not wait for the slowest. Whoever delivers first wins; the others
 //!    get a cancel.
@@ -149,6 +151,11 @@ impl Picker {
         self.availability.of(piece)
     }
 
+    /// True when no connected peer has the piece, but for complete ones.
+    pub(crate) fn is_with_seeds_alone(&self, piece: PieceIndex) -> bool {
+        self.availability.besides_complete(piece) == 0
+    }
+
     /// True when each piece of the torrent is at one connected peer at least: together they have a copy.
     pub fn copies_out(&self) -> bool {
         self.availability.covers_all()
@@ -161,13 +168,22 @@ impl Picker {
 
     /// Up to `want` blocks to ask `conn` for; they count as in flight from here on. `theirs` is what the
     /// peer may be asked for: all that it has, or of a peer that chokes us what it allows (BEP 6).
-    pub fn pick(&mut self, conn: ConnId, theirs: &PieceSet, want: usize, rng: &mut Rng) -> Vec<Pick> {
+    /// `suggested` is what it would rather be asked for, the first first (BEP 6).
+    pub fn pick(
+        &mut self,
+        conn: ConnId,
+        theirs: &PieceSet,
+        suggested: &[PieceIndex],
+        want: usize,
+        rng: &mut Rng,
+    ) -> Vec<Pick> {
         let mut picks = Vec::new();
         while picks.len() < want {
             let before = picks.len();
-            if let Some(piece) = self.begun_for(conn, theirs, Whose::OwnOrLeft) {
+            let whose = if self.offers_what_only_seeds_have(theirs) { Whose::OwnOrScarce } else { Whose::OwnOrLeft };
+            if let Some(piece) = self.begun_for(conn, theirs, whose) {
                 self.take_free(conn, piece, want, None, &mut picks);
-            } else if let Some((piece, strategy, why)) = self.draw_new(theirs, rng) {
+            } else if let Some((piece, strategy, why)) = self.draw_new(theirs, suggested, rng) {
                 self.begin(piece, conn);
                 self.take_free(conn, piece, want, Some((strategy, why)), &mut picks);
             } else if let Some(piece) = self.begun_for(conn, theirs, Whose::Anybodys) {
@@ -319,7 +335,11 @@ impl Picker {
     /// The begun piece for this peer to go on with: the one with the fewest free blocks, so that it is
     /// whole soonest; in sequence the lowest.
     fn begun_for(&self, conn: ConnId, theirs: &PieceSet, whose: Whose) -> Option<PieceIndex> {
-        let ours = |p: &PieceIndex| whose == Whose::Anybodys || self.begun[p].is_for(conn);
+        let ours = |p: &PieceIndex| match whose {
+            Whose::OwnOrScarce if self.begun[p].is_left() => self.is_with_seeds_alone(*p),
+            Whose::OwnOrScarce | Whose::OwnOrLeft => self.begun[p].is_for(conn),
+            Whose::Anybodys => true,
+        };
         let mut usable = self.open.iter().copied().filter(|p| theirs.has(*p) && self.begun[p].may_ask(conn));
         match self.picking {
             Picking::RarestFirst => usable.filter(ours).min_by_key(|p| self.begun[p].free()),
@@ -330,19 +350,34 @@ impl Picker {
         }
     }
 
-    fn draw_new(&self, theirs: &PieceSet, rng: &mut Rng) -> Option<(PieceIndex, Strategy, String)> {
+    /// True for a seed while there are pieces to open that no other peer has.
+    fn offers_what_only_seeds_have(&self, theirs: &PieceSet) -> bool {
+        theirs.is_full() && self.availability.lists_what_only_seeds_have()
+    }
+
+    fn draw_new(
+        &self,
+        theirs: &PieceSet,
+        suggested: &[PieceIndex],
+        rng: &mut Rng,
+    ) -> Option<(PieceIndex, Strategy, String)> {
         let lowest = self.closed.missing_from(theirs).next()?;
         if self.picking == Picking::Sequential {
             return Some((lowest, Strategy::Sequential, "the lowest piece that we lack and this peer has".to_owned()));
         }
         if self.closed.count() < RANDOM_FIRST {
+            let fits = |piece: &&PieceIndex| theirs.has(**piece) && !self.closed.has(**piece);
+            if let Some(&piece) = suggested.iter().find(fits) {
+                let why = format!("one of our first {RANDOM_FIRST}: any will do, and the peer suggests this one");
+                return Some((piece, Strategy::RandomFirst, why));
+            }
             let all = self.closed.missing_from(theirs);
             let count = all.count();
             let piece = self.closed.missing_from(theirs).nth(rng.below(count as u64) as usize)?;
             let why = format!("one of our first {RANDOM_FIRST}: any will do, drawn by lot from {count}");
             return Some((piece, Strategy::RandomFirst, why));
         }
-        let (piece, why) = self.availability.rarest(theirs, rng)?;
+        let (piece, why) = self.availability.rarest(theirs, suggested, rng)?;
         Some((piece, Strategy::RarestFirst, why))
     }
 
@@ -451,6 +486,8 @@ impl Picker {
 /// Which begun pieces a peer may go on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
+    /// Begun with it; or left by whom it was begun with, and only seeds have it.
+    OwnOrScarce,
     /// Begun with it, or left by whom it was begun with.
     OwnOrLeft,
     Anybodys,

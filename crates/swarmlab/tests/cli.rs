@@ -204,7 +204,7 @@ fn who_can_connect_to_whom_is_printed_and_drawn() {
     let lines = stdout(&swarmlab(&["nat-matrix", "--json"]));
     assert_eq!(lines.lines().count(), 13 * 14 * 2);
     let line: Value =
-        serde_json::from_str(&stdout(&swarmlab(&["nat-matrix", "open", "home", "--json"])).lines().next().unwrap())
+        serde_json::from_str(stdout(&swarmlab(&["nat-matrix", "open", "home", "--json"])).lines().next().unwrap())
             .unwrap();
     assert_eq!(
         (&line["method"], &line["connected"], &line["rule"]),

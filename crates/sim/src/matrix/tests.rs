@@ -1,3 +1,5 @@
+//! What the RFCs imply of each pair, and what is really played.
+
 use super::*;
 
 /// What the RFCs imply for a peer that dials from a port of its own choosing, as TCP does, and that has sent nothing from

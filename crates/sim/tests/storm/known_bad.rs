@@ -137,8 +137,8 @@ const NOTHING: Held = Held { connections: 0, strangers: 0, addresses: 0 };
 fn cast() -> Playbill {
     let mut plan = Plan::draw(0);
     let honest = Peer { persona: Persona::Honest, slots: 2, ..plan.peer(A).clone() };
-    let lies = Peer { who: LIAR, persona: Persona::Poisoner, ..honest.clone() };
-    let other = Peer { who: B, ..honest.clone() };
+    let lies = Peer { who: LIAR, persona: Persona::Poisoner, ..honest };
+    let other = Peer { who: B, ..honest };
     plan.peers = vec![honest, other, lies];
     Playbill { plan, lie: Lie::None }
 }

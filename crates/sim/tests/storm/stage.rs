@@ -381,6 +381,10 @@ impl Stage {
             let next = Time::from_secs(self.second + 1);
             while self.world.step(until.min(next)) {
                 self.look()?;
+                let happened = self.world.happened() - self.happened;
+                if happened.is_multiple_of(LONG_SECOND) {
+                    self.tell(&Fact::Second { happened })?; // perhaps it never ends
+                }
             }
             if until < next {
                 return Ok(());
@@ -466,6 +470,9 @@ impl Stage {
 fn tell(rules: &mut Rules, lie: Lie, now: Time, fact: &Fact<'_>) -> Result<(), Broken> {
     if lie.lets_through(fact) { rules.see(now, fact) } else { Ok(()) }
 }
+
+/// After so many happenings in one second the rules are asked whether that is all right.
+const LONG_SECOND: u64 = 100_000;
 
 /// What those who leave need for it.
 const GOODBYES: Duration = Duration::from_secs(3);

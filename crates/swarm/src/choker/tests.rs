@@ -203,6 +203,18 @@ fn between_rounds_who_lost_interest_makes_room_for_who_waits() {
 }
 
 #[test]
+fn between_rounds_who_lost_interest_keeps_a_slot_that_nobody_waits_for() {
+    let mut hall = Hall::new(3, 1).sending(&[100, 200]).holding(&[Some(Regular), Some(Regular)]);
+    hall.peers.iter_mut().for_each(|peer| peer.interested = false);
+    hall.peers.push(candidate(2, 10));
+    hall.fill();
+    assert_eq!(hall.holders(Regular), [0, 1], "there was a free slot for peer 2");
+    hall.peers.push(candidate(3, 10));
+    hall.fill();
+    assert_eq!(hall.holders(Regular).len(), 2, "one of them makes room for peer 3");
+}
+
+#[test]
 fn with_no_slots_nobody_is_served() {
     let mut hall = Hall::new(2, 1).sending(&[100, 200]);
     hall.round();
@@ -248,6 +260,30 @@ fn a_seeders_share_is_four_pieces_where_those_are_large() {
     assert!(hall.round().is_empty());
     hall.peers[holder].sent_since_unchoke = ByteCount(4 << 20);
     assert_eq!(hall.round().len(), 2);
+}
+
+#[test]
+fn at_a_seeder_a_turn_ends_with_a_piece_and_not_within_one() {
+    let mut hall = Hall::new(1, 1).sending(&[0, 0]).seeding();
+    hall.fill();
+    let holder = hall.holders(Regular)[0] as usize;
+    hall.peers[holder].sent_since_unchoke = ByteCount(5 << 19);
+    hall.peers[holder].amid_piece = true;
+    assert!(hall.round().is_empty(), "it is to have the rest of the piece");
+    hall.peers[holder].amid_piece = false;
+    let verdicts = hall.piece_sent();
+    assert_eq!(hall.holders(Regular), [1 - holder as u64]);
+    assert!(why(&verdicts, holder as u64).starts_with("seeding round-robin: 2.5 MiB sent"), "{verdicts:?}");
+    assert!(hall.piece_sent().is_empty(), "the next has its turn before it");
+}
+
+#[test]
+fn at_a_seeder_who_never_ends_a_piece_has_two_minutes() {
+    let mut hall = Hall::new(1, 1).sending(&[0, 0]).seeding();
+    hall.round();
+    hall.peers.iter_mut().for_each(|peer| peer.amid_piece = true);
+    let changes: Vec<usize> = (0..12).map(|_| hall.round().len()).collect();
+    assert_eq!(changes, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
 }
 
 #[test]
@@ -387,6 +423,12 @@ impl Hall {
         verdicts
     }
 
+    fn piece_sent(&mut self) -> Vec<Verdict> {
+        let verdicts = self.choker.piece_sent(self.now, &self.peers, self.piece_length, &mut self.rng);
+        self.carry_out(&verdicts);
+        verdicts
+    }
+
     fn carry_out(&mut self, verdicts: &[Verdict]) {
         for verdict in verdicts {
             let (conn, slot) = match verdict {
@@ -441,6 +483,7 @@ fn candidate(n: u64, kilobytes: u64) -> Candidate {
         received: Rate(kilobytes * 1_000),
         sent: Rate(0),
         sent_since_unchoke: ByteCount::ZERO,
+        amid_piece: false,
         unchoked_at: None,
         connected_at: Time::ZERO,
         snubbing_us: false,

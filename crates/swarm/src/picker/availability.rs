@@ -37,6 +37,15 @@ impl Availability {
         self.counts[piece.as_usize()] + self.complete
     }
 
+    /// How many of those that are counted have it: complete peers are apart.
+    pub(super) fn besides_complete(&self, piece: PieceIndex) -> u32 {
+        self.counts[piece.as_usize()]
+    }
+
+    pub(super) fn lists_what_only_seeds_have(&self) -> bool {
+        !self.levels[0].is_empty()
+    }
+
     pub(super) fn covers_all(&self) -> bool {
         self.uncounted == 0 || self.complete > 0
     }
@@ -74,7 +83,7 @@ impl Availability {
 
     /// The piece could be opened.
     pub(super) fn list(&mut self, piece: PieceIndex) {
-        if self.places[piece.as_usize()] != UNLISTED {
+        if self.is_listed(piece) {
             return;
         }
         let level = self.counts[piece.as_usize()] as usize;
@@ -98,24 +107,38 @@ impl Availability {
         }
     }
 
-    /// Of the listed pieces in `theirs` one that the fewest peers have, each as likely; and why, for people.
-    pub(super) fn rarest(&self, theirs: &PieceSet, rng: &mut Rng) -> Option<(PieceIndex, String)> {
+    /// Of the listed pieces in `theirs` one that the fewest peers have: the first of these that is `suggested`,
+    /// else each as likely; and why, for people.
+    pub(super) fn rarest(
+        &self,
+        theirs: &PieceSet,
+        suggested: &[PieceIndex],
+        rng: &mut Rng,
+    ) -> Option<(PieceIndex, String)> {
         // Level 0 is what only complete peers have: long in a young swarm, and nothing for others to send
         // (unless `theirs` is but the part of a complete peer that it allows while it chokes us).
         let from = usize::from(!theirs.is_full()).min(self.levels.len());
         let (first, then) = self.levels.split_at(from);
         let mut levels = then.iter().chain(first);
-        let (piece, level) = levels.find_map(|level| Some((draw(level, theirs, rng)?, level)))?;
+        let (drawn, level) = levels.find_map(|level| Some((draw(level, theirs, rng)?, level)))?;
+        let as_rare = |piece: &PieceIndex| self.is_listed(*piece) && self.of(*piece) == self.of(drawn);
+        let favoured = suggested.iter().copied().find(|piece| theirs.has(*piece) && as_rare(piece));
+        let piece = favoured.unwrap_or(drawn);
         let (of, has) = (self.of(piece), if self.of(piece) == 1 { "has" } else { "have" });
         let rarity = match level.len() {
             1 => "no other that we lack is as rare".to_owned(),
+            n if favoured.is_some() => format!("{n} pieces are as rare, and the peer suggests this one"),
             n => format!("{n} pieces are as rare, drawn by lot"),
         };
         Some((piece, format!("{of} of {} peers {has} it; {rarity}", self.peers)))
     }
 
+    fn is_listed(&self, piece: PieceIndex) -> bool {
+        self.places[piece.as_usize()] != UNLISTED
+    }
+
     fn recount(&mut self, piece: PieceIndex, count: u32) {
-        let listed = self.places[piece.as_usize()] != UNLISTED;
+        let listed = self.is_listed(piece);
         self.unlist(piece);
         self.counts[piece.as_usize()] = count;
         if listed {

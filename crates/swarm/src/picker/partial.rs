@@ -56,6 +56,11 @@ impl Partial {
         self.owner.is_none_or(|owner| owner == conn)
     }
 
+    /// Whom it was begun with will not send the rest.
+    pub(super) fn is_left(&self) -> bool {
+        self.owner.is_none()
+    }
+
     /// This peer will not send the rest.
     pub(super) fn leave(&mut self, conn: ConnId) {
         self.owner = self.owner.filter(|&owner| owner != conn);

@@ -91,7 +91,7 @@ fn the_lot_is_fair_in_a_long_list_too() {
         picker.peer_has_set(&all_but_one);
         let mut theirs = PieceSet::empty(104);
         [0, 50, 51].into_iter().for_each(|p| _ = theirs.insert(PieceIndex(p)));
-        let picks = picker.pick(conn('a'), &theirs, 1, &mut Rng::from_seed(seed));
+        let picks = picker.pick(conn('a'), &theirs, &[], 1, &mut Rng::from_seed(seed));
         *times.entry(picks[0].block.piece.0).or_insert(0) += 1;
     }
     assert_eq!(times.keys().copied().collect::<Vec<_>>(), [0, 50, 51]);
@@ -110,6 +110,31 @@ fn the_first_four_pieces_are_drawn_from_all_that_the_peer_has() {
         firsts.insert(opened[0].block.piece);
     }
     assert_eq!(firsts.iter().map(|p| p.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn of_pieces_as_rare_the_suggested_one_is_opened() {
+    let mut scene = Scene::new("x x x x - - - -", "33332112").suggesting(&[9, 4, 6]);
+    assert_eq!(scene.pick('a', "xxxxxxxx", 1), "x x x x - - #... -");
+    assert_eq!(scene.picked[0].why, "1 of 3 peers has it; 2 pieces are as rare, and the peer suggests this one");
+    assert_eq!(scene.pick('b', "xxxx.x..", 1), "x x x x - #... A... -", "no suggestion makes up for what it lacks");
+}
+
+#[test]
+fn of_the_first_four_pieces_any_may_be_suggested() {
+    let mut scene = Scene::new("- - - - -", "11111").suggesting(&[7, 3]);
+    assert_eq!(scene.pick('a', "xxxxx", 1), "- - - #... -");
+    assert_eq!(scene.picked[0].why, "one of our first 4: any will do, and the peer suggests this one");
+}
+
+#[test]
+fn a_seed_is_not_asked_for_the_rest_of_what_others_have_while_it_has_what_they_have_not() {
+    let mut scene = Scene::new("x x x x aA.. - -", "1111100");
+    scene.picker.released_all(conn('a'));
+    scene.picker.peer_has_set(&set("xxxxxxx"));
+    let picture = scene.pick('b', "xxxxxxx", 1);
+    assert!(picture.starts_with("x x x x a... "), "{picture}");
+    assert_eq!(scene.pick('c', "xxxxx..", 1).split(' ').nth(4), Some("a#.."), "another may be");
 }
 
 #[test]
@@ -140,7 +165,7 @@ fn the_last_block_is_as_short_as_the_torrent_says() {
     let total = ByteCount(u64::from(4 * BLOCK_SIZE + BLOCK_SIZE + 5));
     let mut picker = Picker::new(4 * BLOCK_SIZE, total, PieceSet::empty(2), Picking::Sequential);
     picker.peer_has_set(&PieceSet::full(2));
-    let picks = picker.pick(conn('a'), &PieceSet::full(2), 99, &mut Rng::from_seed(1));
+    let picks = picker.pick(conn('a'), &PieceSet::full(2), &[], 99, &mut Rng::from_seed(1));
     let lengths: Vec<u32> = picks.iter().map(|p| p.block.length).collect();
     assert_eq!(lengths, [BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE, 5]);
     assert_eq!(picker.left(), total);
@@ -344,7 +369,7 @@ fn a_peer_interests_us_while_it_has_what_we_lack() {
 #[test]
 fn an_empty_torrent_has_nothing_to_pick() {
     let mut picker = Picker::new(BLOCK_SIZE, ByteCount::ZERO, PieceSet::empty(0), Picking::RarestFirst);
-    assert!(picker.pick(conn('a'), &PieceSet::empty(0), 9, &mut Rng::from_seed(1)).is_empty());
+    assert!(picker.pick(conn('a'), &PieceSet::empty(0), &[], 9, &mut Rng::from_seed(1)).is_empty());
     assert!(!picker.endgame());
 }
 
@@ -373,6 +398,7 @@ proptest! {
 struct Scene {
     picker: Picker,
     rng: Rng,
+    suggested: Vec<PieceIndex>,
     picked: Vec<Pick>,
 }
 
@@ -385,7 +411,7 @@ impl Scene {
         pieces.iter().zip(0..).filter(|(p, _)| **p == "x").for_each(|(_, i)| _ = have.insert(PieceIndex(i)));
         let total = ByteCount(u64::from(count) * 4 * u64::from(BLOCK_SIZE));
         let picker = Picker::new(4 * BLOCK_SIZE, total, have, Picking::RarestFirst);
-        let mut scene = Self { picker, rng: Rng::from_seed(7), picked: vec![] };
+        let mut scene = Self { picker, rng: Rng::from_seed(7), suggested: vec![], picked: vec![] };
         for level in 1..=9 {
             let has = |c: char| if c.to_digit(10).unwrap() >= level { 'x' } else { '.' };
             let theirs = set(&peers.chars().map(has).collect::<String>());
@@ -404,7 +430,7 @@ impl Scene {
         let mut only = PieceSet::empty(self.picker.have().len());
         only.insert(PieceIndex(piece));
         for c in drawing.chars() {
-            self.picker.pick(conn(c.to_ascii_lowercase()), &only, 1, &mut self.rng);
+            self.picker.pick(conn(c.to_ascii_lowercase()), &only, &[], 1, &mut self.rng);
         }
         for (i, c) in drawing.chars().enumerate().filter(|(_, c)| c.is_lowercase()) {
             assert!(matches!(self.receive(c, piece, i as u32), Arrival::New { .. }));
@@ -417,13 +443,18 @@ impl Scene {
         self
     }
 
+    fn suggesting(mut self, pieces: &[u32]) -> Self {
+        self.suggested = pieces.iter().copied().map(PieceIndex).collect();
+        self
+    }
+
     fn sequential(mut self) -> Self {
         self.picker.set_picking(Picking::Sequential);
         self
     }
 
     fn pick(&mut self, who: char, theirs: &str, want: usize) -> String {
-        self.picked = self.picker.pick(conn(who), &set(theirs), want, &mut self.rng);
+        self.picked = self.picker.pick(conn(who), &set(theirs), &self.suggested, want, &mut self.rng);
         self.picture_with(&self.picked)
     }
 
@@ -539,7 +570,7 @@ impl Storm {
 
     fn pick(&mut self, conn: ConnId, want: usize) {
         let theirs = self.peers[&conn].clone();
-        let picks = self.picker.pick(conn, &theirs, want, &mut self.rng);
+        let picks = self.picker.pick(conn, &theirs, &[], want, &mut self.rng);
         assert!(picks.len() <= want);
         for pick in picks {
             let block = pick.block;

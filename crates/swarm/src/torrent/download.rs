@@ -20,6 +20,9 @@ const STRIKES_MAX: u32 = 500;
 /// How long a peer that rejected a request is left alone.
 const REJECTED_PAUSE: Duration = Duration::from_secs(1);
 
+/// Suggestions of one peer that are remembered.
+const SUGGESTED_MAX: usize = 16;
+
 /// Bytes on their way to a slow disk before no more are asked for.
 const WRITING_MAX: u64 = 32 << 20;
 
@@ -66,6 +69,7 @@ impl Torrent {
         if std::mem::replace(&mut peer.chokes_us, true) {
             return;
         }
+        peer.suggested.clear(); // who it serves in our place is told of those pieces
         let (remote, fast) = (peer.remote(), peer.fast());
         // BEP 3: a choke drops what was asked for. BEP 6: it does not; each request is rejected by name.
         let lost = match &mut self.stage {
@@ -83,7 +87,8 @@ impl Torrent {
         let Stage::Active(picker) = &mut self.stage else { return };
         let before = picker.in_flight(conn);
         picker.released(conn, block);
-        if picker.in_flight(conn) == before {
+        let left = picker.in_flight(conn);
+        if left == before {
             return; // the answer to a cancel (BEP 6), or to nothing
         }
         turn.limits.down.give_back(u64::from(block.length));
@@ -100,7 +105,10 @@ impl Torrent {
             // One that unchokes us and rejects what we ask for is not asked again at once, for ever.
             peer.asks_again_at = turn.now.after(REJECTED_PAUSE);
         }
-        self.request_all(turn);
+        if left == 0 {
+            // Once for all that a choke rejects. Of a single one others hear when their next block comes.
+            self.request_all(turn);
+        }
     }
 
     pub(super) fn allowed_fast_by(&mut self, turn: &mut Turn<'_>, conn: ConnId, piece: PieceIndex) {
@@ -111,6 +119,15 @@ impl Torrent {
             peer.allowed_fast.insert(piece);
             self.request_more(turn, conn);
         }
+    }
+
+    /// What the peer would rather be asked for. An index that the torrent does not have does no harm.
+    pub(super) fn suggested_by(&mut self, conn: ConnId, piece: PieceIndex) {
+        let Some(peer) = self.peers.get_mut(&conn) else { return };
+        if peer.suggested.len() == SUGGESTED_MAX {
+            peer.suggested.remove(0);
+        }
+        peer.suggested.push(piece);
     }
 
     // ---- asking ----
@@ -167,7 +184,7 @@ impl Torrent {
             }
             // Without a limit all at once; under one, block by block.
             let want = if turn.limits.down.is_unlimited() { room - picks.len() } else { 1 };
-            let some = picker.pick(conn, usable, want, turn.rng);
+            let some = picker.pick(conn, usable, &peer.suggested, want, turn.rng);
             if some.is_empty() {
                 break;
             }

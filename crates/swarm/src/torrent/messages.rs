@@ -22,7 +22,7 @@ impl Torrent {
             return self.misbehaved(conn, format!("sent {} without the fast extension", message.name()));
         }
         match message {
-            Message::KeepAlive | Message::Suggest(_) | Message::Port(_) => {}
+            Message::KeepAlive | Message::Port(_) => {}
             Message::Choke => self.choked_by(turn, conn),
             Message::Unchoke => self.unchoked_by(turn, conn),
             Message::Interested => self.peer_wants(turn, conn, true),
@@ -38,6 +38,7 @@ impl Torrent {
                 let block = Block { piece, offset, length: data.len() as u32 };
                 self.block_received(turn, conn, block, data);
             }
+            Message::Suggest(piece) => self.suggested_by(conn, piece),
             Message::Reject(block) => self.rejected_by(turn, conn, block),
             Message::AllowedFast(piece) => self.allowed_fast_by(turn, conn, piece),
             Message::Extended { id, payload } => self.extended(turn, conn, id, &payload),
@@ -103,6 +104,9 @@ impl Torrent {
     fn gained(&mut self, turn: &mut Turn<'_>, conn: ConnId, piece: PieceIndex) {
         let Stage::Active(picker) = &mut self.stage else { return };
         picker.peer_has(piece);
+        if let Some(handout) = &mut self.handout {
+            handout.passed_on(piece);
+        }
         let news = !picker.have().has(piece);
         let full = self.peers.get(&conn).is_some_and(|peer| peer.is_seed());
         if full {

@@ -20,6 +20,7 @@ use metainfo::Info;
 use model::{Block, ByteCount, InfoHash, PeerId, PieceIndex, PieceSet, Rate, Rng, Time, Wake};
 use wire::Message;
 
+use crate::handout::Handout;
 use crate::inquest::Inquest;
 use crate::metadata::MetadataFetch;
 use crate::peer::{Claim, Has, Introduction, Peer};
@@ -118,6 +119,8 @@ pub struct Torrent {
     stage: Stage,
     peers: BTreeMap<ConnId, Peer>,
     choker: Choker,
+    /// As a seed, until the others together have every piece.
+    handout: Option<Handout>,
     /// Who may serve next: connections with requests and room, first come first served.
     serving: VecDeque<ConnId>,
     inquest: Inquest<Culprit>,
@@ -193,6 +196,7 @@ impl Torrent {
             stage: Stage::Fetching(MetadataFetch::new(info_hash)),
             peers: BTreeMap::new(),
             choker,
+            handout: None,
             serving: VecDeque::new(),
             inquest: Inquest::new(),
             culprits: Vec::new(),
@@ -336,6 +340,9 @@ impl Torrent {
     pub fn handle_left(&mut self, turn: &mut Turn<'_>, conn: ConnId) {
         let Some(peer) = self.peers.remove(&conn) else { return };
         self.serving.retain(|&c| c != conn);
+        if let Some(handout) = &mut self.handout {
+            handout.taken_back(conn);
+        }
         let (sent, received) = (peer.sent, peer.received);
         if sent + received > ByteCount::ZERO {
             self.note(Event::Exchanged { remote: peer.remote(), sent, received });
@@ -437,6 +444,7 @@ impl Torrent {
             }
         }
         let held: Vec<PieceIndex> = picker.have().iter().collect();
+        self.handout = picker.have().is_full().then(|| Handout::new(info.piece_count(), turn.rng));
         self.stage = Stage::Active(Box::new(picker));
         self.out.push_back(TorrentCommand::Ready);
         for conn in conns {

@@ -22,14 +22,11 @@ impl Torrent {
         if std::mem::replace(&mut peer.wants, wants) == wants {
             return;
         }
-        let (remote, slot) = (peer.remote(), peer.slot);
+        let remote = peer.remote();
         if wants {
             self.note(Event::PeerInterested { conn: conn.0, remote });
         } else {
             self.note(Event::PeerNotInterested { conn: conn.0, remote });
-            if slot.is_some() {
-                self.choke(conn, 0, Rate(0), "not interested any more");
-            }
         }
         self.fill_slots(turn);
     }
@@ -41,7 +38,13 @@ impl Torrent {
         if !self.serves() {
             return;
         }
-        let (seeding, candidates) = (self.is_complete(), self.candidates(turn.now));
+        let seeding = self.is_complete();
+        let wanting = || self.peers.values().filter(|peer| peer.wants && !peer.upload_only);
+        let held = wanting().filter(|peer| peer.slot.is_some()).count();
+        if !self.choker.may_fill(seeding, held, wanting().count() - held) {
+            return;
+        }
+        let candidates = self.candidates(turn.now);
         let verdicts = self.choker.fill(turn.now, seeding, &candidates, turn.rng);
         self.carry_out(turn, verdicts);
     }
@@ -80,6 +83,8 @@ impl Torrent {
         if was_choked {
             peer.unchoked_at = Some(now);
             peer.sent_since_unchoke = ByteCount::ZERO;
+            peer.amid_piece = false;
+            self.suggest(conn);
             self.send(conn, Message::Unchoke);
         }
         self.note(Event::Unchoked { conn: conn.0, remote, slot, rank, rate, why });
@@ -91,6 +96,9 @@ impl Torrent {
             return;
         }
         let (remote, fast) = (peer.remote(), peer.fast());
+        if let Some(handout) = &mut self.handout {
+            handout.taken_back(conn);
+        }
         let dropped: Vec<Block> = peer.asked.drain(..).collect();
         self.send(conn, Message::Choke);
         if fast {
@@ -100,6 +108,32 @@ impl Torrent {
             }
         }
         self.note(Event::Choked { conn: conn.0, remote, rank, rate, why: why.to_owned() });
+    }
+
+    /// Tells a peer what to ask for that nobody else is given, while only seeds have some pieces.
+    fn suggest(&mut self, conn: ConnId) {
+        let (Some(handout), Stage::Active(picker)) = (&mut self.handout, &self.stage) else { return };
+        if self.peers.get(&conn).is_some_and(|peer| peer.fast()) {
+            for piece in handout.suggest(conn, picker) {
+                self.send(conn, Message::Suggest(piece));
+            }
+        }
+    }
+
+    /// As a seed, after each piece: others may wait for the slot.
+    fn look_for_end_of_turn(&mut self, turn: &mut Turn<'_>, conn: ConnId) {
+        let amid_piece = self.peers.get(&conn).is_none_or(|peer| peer.amid_piece);
+        if amid_piece
+            || !self.serves()
+            || !self.is_complete()
+            || !self.peers.values().any(|peer| peer.wants && peer.slot.is_none())
+        {
+            return;
+        }
+        let candidates = self.candidates(turn.now);
+        let piece_length = self.info.as_ref().map_or(0, |info| info.piece_length());
+        let verdicts = self.choker.piece_sent(turn.now, &candidates, piece_length, turn.rng);
+        self.carry_out(turn, verdicts);
     }
 
     // ---- requests ----
@@ -116,6 +150,9 @@ impl Torrent {
             return self.refuse(conn, block);
         }
         peer.asked.push_back(block);
+        if self.handout.as_mut().is_some_and(|handout| handout.asked(conn, block.piece, picker)) {
+            self.suggest(conn);
+        }
         self.queue(conn);
         self.serve(turn);
     }
@@ -199,6 +236,7 @@ impl Torrent {
             return self.refuse(conn, block); // choked meanwhile
         }
         self.send_block(turn.now, conn, block, data);
+        self.look_for_end_of_turn(turn, conn);
     }
 
     fn send_block(&mut self, now: Time, conn: ConnId, block: Block, mut data: BytesMut) {
@@ -211,6 +249,8 @@ impl Torrent {
         if let Some(peer) = self.peers.get_mut(&conn) {
             peer.sent += ByteCount(length);
             peer.sent_since_unchoke += ByteCount(length);
+            peer.amid_piece =
+                self.info.as_ref().is_some_and(|info| block.offset.0 + block.length < info.piece_size(block.piece));
             peer.up.add(now, length);
             peer.unsent += data.len() + 13;
         }
@@ -232,6 +272,7 @@ impl Torrent {
             return;
         }
         self.copy_out_told = true;
+        self.handout = None;
         let pieces = picker.have().len();
         self.note(Event::CopyOut { pieces });
     }

@@ -294,7 +294,7 @@ mod tests {
         let wanted = [
             "✓ other checks: held with all seeds (1)\n",
             "✗ b is last\n  failed 2 of 5: seeds 2, 5\n  seed 2: b was first\n  undecided 1 of 5: seed 4\n",
-            "all leechers have it after      5  1.0 s   3.0 s  5.0 s  █  █  █  █ █  seeds 1 … 5\n",
+            "all leechers have it after      5   1.0 s   3.0 s   5.0 s  █  █  █  █ █  seeds 1 … 5\n",
             "  swarmlab run x --seed 2\n    failed, in /runs/2\n",
             "Failed: 2 of 5 seeds passed, 2 failed, 1 undecided; 9.0 s, 2 at a time.\n",
         ];

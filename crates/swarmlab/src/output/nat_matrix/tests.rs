@@ -8,7 +8,7 @@ fn the_table_fits_a_terminal_and_explains_every_number_in_it() {
         assert!(line.chars().count() <= 80, "{} wide: {line}", line.chars().count());
         assert_eq!(line, line.trim_end());
     }
-    assert!(text.contains("\na open               ↔   ↔   →   "), "{text}");
+    assert!(text.contains("\na open               ↔   ↔   ←1  "), "{text}");
     assert!(text.contains("\ng home               →   →   ✗1  "), "{text}");
     let numbers = matrix.cells().iter().filter_map(|cell| number(cell, &matrix.reasons()));
     for number in numbers {
