@@ -19,6 +19,8 @@ pub(crate) struct Narrator {
     milestones: BTreeMap<&'static str, u32>,
     /// Peers that had everything from the start: only of these is it news that they could go.
     seeds: BTreeSet<String>,
+    /// The number of the step that was told last: one that takes its time comes in parts, the first of which says all.
+    step: u32,
 }
 
 impl Narrator {
@@ -30,6 +32,7 @@ impl Narrator {
             second: (0, 0),
             milestones: BTreeMap::new(),
             seeds: BTreeSet::new(),
+            step: 0,
         }
     }
 
@@ -43,6 +46,7 @@ impl Narrator {
         let weight = weight(&record.event);
         match &record.event {
             Event::Checked { have, pieces, .. } if have == pieces => drop(self.seeds.insert(record.peer.clone())),
+            Event::Step { step, .. } if std::mem::replace(&mut self.step, *step) == *step => return None,
             Event::CopyOut { .. } if !self.seeds.contains(&record.peer) => return None,
             _ => {}
         }
@@ -129,6 +133,20 @@ mod tests {
         assert_eq!(told, [true, true, false, false]);
         let note = Event::Note { text: "hear".into() };
         assert!((0..9).all(|s| narrator.tell(&at(s, note.clone())).is_some()));
+    }
+
+    #[test]
+    fn of_a_step_in_parts_the_first_is_told() {
+        let mut narrator = Narrator::of_a_swarm();
+        let part = |step, who: &str| Event::Step {
+            step,
+            action: "join".into(),
+            who: vec![who.into()],
+            why: "at 0 s, over 9 s".into(),
+        };
+        let told = [(1, "a"), (2, "b"), (2, "c"), (2, "d"), (3, "a")]
+            .map(|(step, who)| narrator.tell(&at(0, part(step, who))).is_some());
+        assert_eq!(told, [true, true, false, false, true]);
     }
 
     #[test]
