@@ -123,6 +123,9 @@ pub fn describe(record: &Record) -> Option<String> {
 /// How much a screen should care about an event that [`describe`] has a sentence for.
 pub fn weight(event: &Event) -> Weight {
     match event {
+        // The inspection itself is told.
+        Event::PacketDropped { rule, .. } | Event::PacketRefused { rule, .. } if rule == "inspected" => Weight::Detail,
+        Event::PacketDropped { .. } | Event::PacketRefused { .. } => Weight::Turn,
         Event::Checked { .. }
         | Event::Complete { .. }
         | Event::CopyOut { .. }
@@ -149,8 +152,6 @@ pub fn weight(event: &Event) -> Weight {
         | Event::TrackerAnnounced { .. }
         | Event::TrackerRefused { .. }
         | Event::NatMapped { .. }
-        | Event::PacketDropped { .. }
-        | Event::PacketRefused { .. }
         | Event::FlowInspected { .. }
         | Event::Rejected { .. } => Weight::Turn,
         _ => Weight::Detail,

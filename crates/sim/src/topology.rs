@@ -109,7 +109,7 @@ impl Topology {
         }
         assert!(depth < DEPTH_MAX, "{DEPTH_MAX} networks lie in each other at most");
         let id = NetId(self.nets.len());
-        let outside = self.nets[parent.0].outside_address(parent);
+        let outside = self.nets[parent.0].outside_address(parent, self.is_translated(parent));
         let gear = border.into().gear(outside, Rng::stream(seed, &format!("nat {name}")));
         if gear.outside().is_some() {
             self.nets[parent.0].borders += 1;
@@ -117,6 +117,18 @@ impl Topology {
         }
         self.nets.push(Net::new(name, Some(parent), gear, line, seed));
         id
+    }
+
+    /// True where addresses mean nothing on the internet: a NAT is between.
+    fn is_translated(&self, net: NetId) -> bool {
+        let mut here = Some(net);
+        while let Some(at) = here.map(|id| &self.nets[id.0]) {
+            if at.gear.outside().is_some() {
+                return true;
+            }
+            here = at.parent;
+        }
+        false
     }
 
     /// Gives a host an address in a network.
@@ -449,15 +461,19 @@ impl Net {
         Ipv4Addr::new(10, net as u8, (host / 250) as u8, (host % 250 + 1) as u8).into()
     }
 
-    /// For the border of a network in this one: 198.18.x.y on the internet (RFC 2544's range for labs),
-    /// 100.64.NET.y behind a provider's NAT (RFC 6598).
-    fn outside_address(&self, id: NetId) -> Ipv4Addr {
+    /// For the border of a network in this one: 198.18.x.y on the internet and 198.19.NET.y in a provider's network
+    /// (RFC 2544's range for labs), 100.NET.x.y behind a provider's NAT (RFC 6598).
+    fn outside_address(&self, id: NetId, is_translated: bool) -> Ipv4Addr {
         let border = self.borders;
         assert!(border < HOSTS_MAX, "{HOSTS_MAX} borders in one network");
         let (high, low) = ((border / 250) as u8, (border % 250 + 1) as u8);
-        match self.parent {
-            None => Ipv4Addr::new(198, 18, high, low),
-            Some(_) => Ipv4Addr::new(100, 64 + (id.0 % 64) as u8, high, low),
+        match (self.parent, is_translated) {
+            (None, _) => Ipv4Addr::new(198, 18, high, low),
+            (Some(_), true) => Ipv4Addr::new(100, 64 + (id.0 % 64) as u8, high, low),
+            (Some(_), false) => {
+                assert!(high == 0, "250 borders in a provider's network");
+                Ipv4Addr::new(198, 19, id.0 as u8, low)
+            }
         }
     }
 }
