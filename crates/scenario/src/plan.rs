@@ -300,7 +300,9 @@ impl Plan {
         if world == World::Local {
             if self.cast.len() > LOCAL_CAST_MAX {
                 let peers = self.cast.len();
-                reasons.push(format!("the cast has {peers} peers, and world local starts {LOCAL_CAST_MAX} programs at most"));
+                reasons.push(format!(
+                    "the cast has {peers} peers, and world local starts {LOCAL_CAST_MAX} programs at most"
+                ));
             }
             for (name, net) in self.nets_in_use() {
                 reasons.extend(needs_links(name, net));
