@@ -49,6 +49,11 @@ fn lab_6_the_flash_crowd_does_what_it_says() {
 }
 
 #[test]
+fn lab_7_everyday_encrypted_sharing_does_what_it_says() {
+    play("07-everyday-encrypted-sharing.md");
+}
+
+#[test]
 fn every_sheet_is_played() {
     let labs = labs();
     let sheets = std::fs::read_dir(&labs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -298,6 +298,12 @@ impl Plan {
             reasons.push(format!("the scenario is made for world {}, not for {world}", made_for.join(" and ")));
         }
         if world == World::Local {
+            if self.cast.len() > LOCAL_CAST_MAX {
+                let peers = self.cast.len();
+                reasons.push(format!(
+                    "the cast has {peers} peers, and world local starts {LOCAL_CAST_MAX} programs at most"
+                ));
+            }
             for (name, net) in self.nets_in_use() {
                 reasons.extend(needs_links(name, net));
             }
@@ -363,6 +369,9 @@ impl Plan {
         self.nets.iter().map(|(name, net)| (name.as_str(), net)).filter(move |(name, _)| used.contains(name))
     }
 }
+
+/// Programs that one machine can run beside each other.
+const LOCAL_CAST_MAX: usize = 500;
 
 /// What of a network the loopback of one machine can't show. Rates are no such thing: the peers keep them themselves.
 fn needs_links(name: &str, net: &Net) -> Vec<String> {

@@ -322,11 +322,37 @@ impl Delivery {
         if recipient.complete.is_some() {
             return;
         }
+        let was_met = recipient.connected || recipient.pieces > 0 || !recipient.client.is_empty();
+        if !was_met && event == "completed" && self.is_another_name_of_one_we_met(id) {
+            return;
+        }
+        let Some(recipient) = self.recipients.get_mut(&id) else { return };
         let came_with_all = event != "completed" && recipient.pieces == 0;
         recipient.complete = Some(if came_with_all { Proof::CameWithAll } else { Proof::Tracker });
         if came_with_all {
             self.look_for_the_same(id);
         }
+    }
+
+    /// Some clients (libtorrent since 1.2, so qBittorrent too) have another peer id on each connection than the one that they
+    /// tell trackers. One that nobody met, at the address of one that we did meet, is that one; were it another
+    /// person of the same household, we would only stay a little longer than needed.
+    fn is_another_name_of_one_we_met(&mut self, id: PeerId) -> bool {
+        let ip_of = |recipient: &Recipient| recipient.remote.as_ref().and_then(address);
+        let Some(ip) = self.recipients.get(&id).and_then(ip_of) else { return false };
+        let met = |(other, recipient): &(&PeerId, &Recipient)| {
+            **other != id && !recipient.again && recipient.pieces > 0 && ip_of(recipient) == Some(ip)
+        };
+        let of_this_address = || self.recipients.iter().filter(met);
+        let unfinished = of_this_address().find(|(_, recipient)| recipient.complete.is_none());
+        let Some((&other, _)) = unfinished.or_else(|| of_this_address().next()) else { return false };
+        if let Some(other) = self.recipients.get_mut(&other) {
+            other.complete.get_or_insert(Proof::Tracker);
+        }
+        if let Some(recipient) = self.recipients.get_mut(&id) {
+            recipient.again = true;
+        }
+        true
     }
 
     fn fail(&mut self, why: String) {
@@ -642,19 +668,6 @@ mod tests {
     #[test]
     fn our_own_tracker_knows_of_those_that_we_never_met() {
         let mut share = Share::to(1);
-        let announced = |who, left, event: &str| Event::TrackerAnnounced {
-            remote: "10.0.0.9:1".into(),
-            info_hash: model::InfoHash([1; 20]),
-            peer_id: who,
-            event: event.to_owned(),
-            port: 1,
-            left: ByteCount(left),
-            downloaded: ByteCount(0),
-            uploaded: ByteCount(0),
-            returned: 0,
-            seeders: 0,
-            leechers: 0,
-        };
         share.tell(&announced(ME, 0, "started"));
         share.tell(&announced(id(1), 5, "started"));
         assert_eq!(share.delivery.tally().complete, 0, "the sharer is no recipient");
@@ -668,6 +681,33 @@ mod tests {
         share.tell(&announced(id(2), 0, "started"));
         assert_eq!(share.delivery.tally().complete, 1);
         assert_eq!(share.delivery.end(), None);
+    }
+
+    #[test]
+    fn a_client_with_another_id_for_trackers_is_counted_once() {
+        let mut share = Share::to(2);
+        share.comes(1, "10.0.0.9:40000", 0);
+        share.has(1, 3);
+        share.tell(&announced(id(7), 0, "completed"));
+        assert_eq!(share.delivery.recipients()[0].complete, Some(Proof::Tracker), "it told by its other name");
+        share.has(1, 4);
+        assert_eq!((share.delivery.tally().complete, share.delivery.end()), (1, None));
+    }
+
+    fn announced(who: PeerId, left: u64, event: &str) -> Event {
+        Event::TrackerAnnounced {
+            remote: "10.0.0.9:1".into(),
+            info_hash: model::InfoHash([1; 20]),
+            peer_id: who,
+            event: event.to_owned(),
+            port: 1,
+            left: ByteCount(left),
+            downloaded: ByteCount(0),
+            uploaded: ByteCount(0),
+            returned: 0,
+            seeders: 0,
+            leechers: 0,
+        }
     }
 
     #[test]

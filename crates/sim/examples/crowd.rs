@@ -68,10 +68,7 @@ fn text(leechers: u64, mib: u64, seed: u64, join_within: Option<u64>) -> String 
     );
     if let Some(seconds) = join_within {
         text.push_str("script:\n  - { at: 0 s, do: join, who: seed }\n");
-        for n in 1..=leechers {
-            let ms = (n - 1) * seconds * 1_000 / leechers;
-            let _ = writeln!(text, "  - {{ at: {ms} ms, do: join, who: leecher-{n} }}");
-        }
+        let _ = writeln!(text, "  - {{ at: 0 s, do: join, who: leecher, over: {seconds} s }}");
     }
     text
 }

@@ -196,6 +196,6 @@ fn is_taken(name: &str) -> bool {
     [ALL, TRACKER, "any", "lab", "nobody"].contains(&name)
 }
 
-/// What one machine can play. The simulator may do more one day.
-const CAST_MAX: usize = 500;
+/// What the simulator plays in minutes; a world of real programs takes fewer.
+const CAST_MAX: usize = 2_500;
 const SLOTS_MAX: u64 = 100;

@@ -247,7 +247,7 @@ error: a piece has a power of two bytes, from 16 KiB to 256 MiB, not 100 KiB
   |                             ^^^^^^^
   = help: write `128 KiB`, or leave it away: a good size is then chosen
 
-error: `count`: `0` is not a whole number from 1 to 500
+error: `count`: `0` is not a whole number from 1 to 2500
  --> lab.yaml:4:61
   |
 4 | cast: { seed: { role: seed }, sharer: { role: leech, count: 0, up: 5 Mbit } }

@@ -107,7 +107,7 @@ fn the_number_of_faults_is_bounded() {
 
 #[test]
 fn a_huge_cast_is_refused_without_being_built() {
-    let text = "scenario: 1\ntitle: x\ncontent: { size: 1 MiB }\ncast: { seed: { role: seed }, a: { role: leech, count: 500 }, b: { role: leech, count: 500 } }\ncheck: [{ complete: all, within: 1 s }]\n";
+    let text = "scenario: 1\ntitle: x\ncontent: { size: 1 MiB }\ncast: { seed: { role: seed }, a: { role: leech, count: 2000 }, b: { role: leech, count: 2000 } }\ncheck: [{ complete: all, within: 1 s }]\n";
     let refused = swarmlab_scenario::parse("f", text).unwrap_err().to_string();
-    assert!(refused.contains("at most 500 play together"), "{refused}");
+    assert!(refused.contains("at most 2500 play together"), "{refused}");
 }
