@@ -95,7 +95,7 @@ pub(crate) struct Run {
     /// The name of a scenario (see `swarmlab list`), or the path of a YAML file.
     #[arg(value_name = "NAME|FILE")]
     pub(crate) scenario: String,
-    /// Where to play it: a world that the scenario names. `local` by default, if it is one of them.
+    /// Where to play it: a world that the scenario names; the first that this program plays by default.
     #[arg(long, value_name = "WORLD")]
     pub(crate) world: Option<String>,
     /// The seed of all chance, in place of the scenario's.

@@ -80,8 +80,10 @@ fn play(plan: &Plan, settings: &Settings, style: Style) -> anyhow::Result<Summar
 pub(crate) fn world(plan: &Plan, asked: Option<&str>) -> anyhow::Result<World> {
     match asked {
         Some(name) => name.parse().map_err(|unknown: scenario::UnknownName| anyhow!("{unknown}: {}", unknown.help())),
-        None if plan.worlds.contains(&World::Local) => Ok(World::Local),
-        None => Ok(plan.worlds[0]),
+        None => {
+            let here = plan.worlds.iter().find(|world| matches!(world, World::Local | World::Sim));
+            Ok(*here.unwrap_or(&plan.worlds[0]))
+        }
     }
 }
 
