@@ -1,3 +1,5 @@
+//! What a storm over seeds finds, and what it leaves behind.
+
 use super::*;
 use crate::unsupported;
 

@@ -1,3 +1,5 @@
+//! What stands on the pages of the matrix.
+
 use super::*;
 
 #[test]
